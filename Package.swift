@@ -1,0 +1,71 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One list of settings for every target: what the compiler can check, nobody has to review.
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+/// A module and what it may import: the table in docs/architecture.md, checked by the build.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: settings)
+}
+
+let package = Package(
+  name: "coagent",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "coagentd", targets: ["coagentd"]),
+    .executable(name: "coagent", targets: ["coagent"]),
+    .library(name: "CoagentClient", targets: ["CoagentClient"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+  ],
+  targets: [
+    .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+    .target(name: "CHeaderParser"),
+    module("EventLoop", ["CLibuv"]),
+    module("Wire", ["CHeaderParser"]),
+    module("Discovery", ["Wire"]),
+    module("Routing", ["Wire", "Discovery"]),
+    module("Connections", ["Wire"]),
+    module("Hosting", ["Wire"]),
+    module("Transports", ["Wire", "EventLoop"]),
+    module(
+      "Sidecar",
+      ["Wire", "Discovery", "Routing", "Connections", "Hosting", "EventLoop", "Transports", logging]),
+    module("CoagentClient", ["Wire", "Connections", "Hosting", "Transports", "EventLoop"]),
+    module("Daemon", ["Wire", "Sidecar", "Transports", "EventLoop", logging, argumentParser]),
+    .executableTarget(name: "coagentd", dependencies: ["Daemon"], swiftSettings: settings),
+    .executableTarget(
+      name: "coagent", dependencies: ["CoagentClient", "Wire", argumentParser],
+      swiftSettings: settings),
+
+    .target(name: "TestSupport", dependencies: ["Wire"], path: "Tests/TestSupport", swiftSettings: settings),
+    tests("WireTests", ["Wire"]),
+    tests("EventLoopTests", ["EventLoop"]),
+    tests("DiscoveryTests", ["Discovery", "Wire"]),
+    tests("RoutingTests", ["Routing", "Discovery", "Wire"]),
+    tests("ConnectionsTests", ["Connections", "Wire"]),
+    tests("TransportsTests", ["Transports", "EventLoop", "Wire"]),
+    tests("SidecarTests", ["Sidecar", "Routing", "Connections", "Wire"]),
+    tests("DaemonTests", ["Daemon"]),
+    tests("CoagentClientTests", ["CoagentClient", "Hosting", "Wire"]),
+    tests("TidyTests", []),
+  ]
+)
