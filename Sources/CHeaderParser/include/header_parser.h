@@ -1,1 +1,81 @@
+// One pass over a frame's header: validates the JSON wholly and finds the fields.
+//
+// A header is one flat JSON object (proto/SPEC.md, section HDR). The scanner accepts nothing that
+// Python's, Node's or Go's parser would refuse or read differently; it allocates nothing.
+#ifndef COAGENT_HEADER_PARSER_H
+#define COAGENT_HEADER_PARSER_H
+
+#include <stddef.h>
 #include <stdint.h>
+
+// Every field that version 1 knows. Strings first, then integers, booleans and objects, so that the
+// kind of a field follows from its number.
+enum coagent_field {
+  COAGENT_OP, COAGENT_CLIENT, COAGENT_TOKEN, COAGENT_NAME, COAGENT_SERVER, COAGENT_CONNECTION,
+  COAGENT_REASON, COAGENT_DESCRIPTION, COAGENT_VERSION, COAGENT_TO, COAGENT_TYPE, COAGENT_TRACE,
+  COAGENT_CONTENT_TYPE, COAGENT_FROM, COAGENT_CODE, COAGENT_MESSAGE, COAGENT_AGENT, COAGENT_TOPIC,
+  COAGENT_SOURCE, COAGENT_RUN, COAGENT_FEATURES,
+  COAGENT_STRINGS,
+
+  COAGENT_V = COAGENT_STRINGS, COAGENT_ID, COAGENT_MAX_CONTENT, COAGENT_HEARTBEAT_MS,
+  COAGENT_TIMEOUT_MS, COAGENT_CONCURRENCY, COAGENT_SESSION_CONCURRENCY, COAGENT_IDLE_MS,
+  COAGENT_WINDOW, COAGENT_BYTES, COAGENT_PARENT, COAGENT_CALL, COAGENT_DROPPED,
+  COAGENT_INTEGERS_END,
+
+  COAGENT_EXCLUSIVE = COAGENT_INTEGERS_END, COAGENT_LAZY, COAGENT_INPUT, COAGENT_DETACH,
+  COAGENT_NEW, COAGENT_ONEWAY, COAGENT_OBSERVE, COAGENT_PART, COAGENT_END, COAGENT_UNORDERED,
+  COAGENT_MORE, COAGENT_RETRY,
+  COAGENT_BOOLEANS_END,
+
+  COAGENT_LABELS = COAGENT_BOOLEANS_END, COAGENT_EXT, COAGENT_DETAILS,
+  COAGENT_FIELDS,
+};
+
+enum coagent_op {
+  COAGENT_OP_MISSING, COAGENT_OP_UNKNOWN, COAGENT_OP_HELLO, COAGENT_OP_WELCOME, COAGENT_OP_PING,
+  COAGENT_OP_PONG, COAGENT_OP_GOODBYE, COAGENT_OP_REGISTER, COAGENT_OP_OK, COAGENT_OP_CALL,
+  COAGENT_OP_DATA, COAGENT_OP_ERROR, COAGENT_OP_CANCEL, COAGENT_OP_CREDIT, COAGENT_OP_SEND,
+  COAGENT_OP_CLOSE,
+};
+
+// A string's bytes, already without escapes, or an object's text with its braces.
+struct coagent_slice {
+  const uint8_t *start;
+  size_t length;
+};
+
+struct coagent_header {
+  uint64_t present;  // bit n: field n is there and of its kind
+  uint64_t truths;   // bit n: the boolean field n is true
+  uint64_t integers[COAGENT_INTEGERS_END - COAGENT_STRINGS];
+  struct coagent_slice strings[COAGENT_STRINGS];
+  struct coagent_slice objects[COAGENT_FIELDS - COAGENT_BOOLEANS_END];
+  int op;           // enum coagent_op
+  int wrong_field;  // the first known field of the wrong kind, or -1
+};
+
+// What is wrong with a header that cannot be trusted.
+enum coagent_header_fault {
+  COAGENT_HEADER_OK,
+  COAGENT_HEADER_SYNTAX,
+  COAGENT_HEADER_UTF8,
+  COAGENT_HEADER_STRING,     // a raw control character, a bad escape or a lone surrogate
+  COAGENT_HEADER_KEY,        // escaped, empty, or not [a-z][a-z0-9_]*
+  COAGENT_HEADER_DUPLICATE,  // a key twice
+  COAGENT_HEADER_KEYS,       // more than COAGENT_HEADER_KEYS_MAX keys in one object
+  COAGENT_HEADER_DEPTH,      // nested deeper than COAGENT_HEADER_DEPTH_MAX
+  COAGENT_HEADER_TRAILING,   // bytes after the object
+};
+
+#define COAGENT_HEADER_KEYS_MAX 64
+#define COAGENT_HEADER_DEPTH_MAX 16
+#define COAGENT_INTEGER_MAX 9007199254740991ULL  // 2^53 - 1: what a double holds exactly
+
+// Reads the header in `text` and fills `header`, whose slices point into `text`. Escapes are decoded
+// in place, so a text is read once. Returns COAGENT_HEADER_OK or what is wrong.
+int coagent_header_scan(uint8_t *text, size_t length, struct coagent_header *header);
+
+// The field's name on the wire.
+const char *coagent_field_name(int field);
+
+#endif

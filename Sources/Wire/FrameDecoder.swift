@@ -1,0 +1,226 @@
+internal import Glibc
+
+/// What makes a frame untrustworthy. The connection is told why and closed.
+public enum FrameFault: Error, Sendable, Equatable {
+  case headerLength(Int, max: Int)
+  case contentLength(Int, max: Int)
+  case header(HeaderFault)
+
+  public var reason: Reason {
+    switch self {
+    case .headerLength: .headerLength
+    case .contentLength: .contentLength
+    case .header: .badHeader
+    }
+  }
+
+  public var message: String {
+    switch self {
+    case .headerLength(let length, let max):
+      "header of \(length) bytes; a header here has 2 to \(max)"
+    case .contentLength(let length, let max):
+      "content of \(length) bytes exceeds \(max)"
+    case .header(let fault):
+      "the header \(fault.message)"
+    }
+  }
+}
+
+/// Finds the frames in a stream of bytes, in place.
+///
+/// The owner of the socket lends bytes with `begin`, takes frames with `next` until it says
+/// `.needsMore`, and ends with `finish`, which keeps what is unfinished. A frame's header and content
+/// are valid until the following `next` or `finish`. A content too large for the lent bytes is
+/// gathered in a block, which the owner can also read into directly (`contentRoom`).
+public final class FrameDecoder {
+  public enum Step: Equatable {
+    case frame
+    case needsMore
+    case fault(FrameFault)
+  }
+
+  /// The frame that `next` found.
+  public let header = Header()
+  public private(set) var content = Content.none
+  /// Its whole size on the wire, with both lengths.
+  public private(set) var frameBytes = 0
+
+  private let headerMax: Int
+  private let contentMax: Int
+  private var isFirst: Bool
+  private let firstHeaderMax: Int
+  private var lent = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+  // The start of a frame whose rest has not come yet. `carry` is only as large as what came.
+  private var carry: UnsafeMutableRawPointer?
+  private var carryCount = 0
+  private var carryCapacity = 0
+  private var carryIsSpent = false
+  // The large content being gathered; its header waits in `carry`.
+  private var block: ContentBlock?
+  private var fault: FrameFault?
+
+  /// - Parameters:
+  ///   - headerMax: the longest header, in bytes.
+  ///   - contentMax: the longest content, in bytes.
+  ///   - firstHeaderMax: the longest first header; a first frame has no content. Nil: as the others.
+  public init(headerMax: Int, contentMax: Int, firstHeaderMax: Int? = nil) {
+    self.headerMax = headerMax
+    self.contentMax = contentMax
+    self.firstHeaderMax = firstHeaderMax ?? headerMax
+    isFirst = firstHeaderMax != nil
+  }
+
+  deinit {
+    free(carry)
+  }
+
+  /// Whether a frame has begun that has not ended.
+  public var isInsideFrame: Bool { carryCount > 0 }
+
+  /// Where the rest of a large content may be read to directly; nil when nothing large is under way.
+  /// What is read there is reported with `committedContent`, not with `begin`.
+  public func contentRoom() -> UnsafeMutableRawBufferPointer? {
+    guard let block, !block.isComplete else { return nil }
+    return block.room()
+  }
+
+  public func committedContent(_ count: Int) {
+    block!.commit(count)
+  }
+
+  /// Lends the bytes just read, until `finish`. They are changed: escapes are decoded in place.
+  public func begin(_ bytes: UnsafeMutableRawBufferPointer) {
+    precondition(lent.count == 0, "begin before finish")
+    lent = bytes
+  }
+
+  /// The next whole frame, if there is one.
+  public func next() -> Step {
+    if let fault { return .fault(fault) }
+    if carryIsSpent { dropCarry() }
+    if block != nil { return nextInBlock() }
+    return carryCount > 0 ? nextFromCarry() : nextInPlace()
+  }
+
+  /// Keeps what is left of the lent bytes; they may be reused after this.
+  public func finish() {
+    if carryIsSpent { dropCarry() }
+    if lent.count > 0, fault == nil {
+      precondition(block == nil, "finish while a content still wanted the lent bytes")
+      extendCarry(lent.count)
+    }
+    lent = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+  }
+
+  private func nextInPlace() -> Step {
+    guard lent.count >= 8 else { return .needsMore }
+    let (headerSize, contentSize) = Self.lengths(lent.baseAddress!)
+    if let fault = check(headerSize, contentSize) { return failed(fault) }
+    let size = 8 + headerSize + contentSize
+    if lent.count >= size {
+      let whole = UnsafeMutableRawBufferPointer(rebasing: lent[..<size])
+      advance(size)
+      return read(whole, headerSize)
+    }
+    if contentSize > Self.gatheredMin, lent.count >= 8 + headerSize {
+      extendCarry(8 + headerSize)
+      return startBlock(contentSize)
+    }
+    return .needsMore
+  }
+
+  private func nextFromCarry() -> Step {
+    if carryCount < 8 { extendCarry(min(8 - carryCount, lent.count)) }
+    guard carryCount >= 8 else { return .needsMore }
+    let (headerSize, contentSize) = Self.lengths(carry!)
+    if let fault = check(headerSize, contentSize) { return failed(fault) }
+    let large = contentSize > Self.gatheredMin
+    let wanted = 8 + headerSize + (large ? 0 : contentSize)
+    if carryCount < wanted { extendCarry(min(wanted - carryCount, lent.count)) }
+    guard carryCount >= wanted else { return .needsMore }
+    if large { return startBlock(contentSize) }
+    carryIsSpent = true
+    return read(UnsafeMutableRawBufferPointer(start: carry!, count: wanted), headerSize)
+  }
+
+  private func startBlock(_ contentSize: Int) -> Step {
+    let block = ContentBlock(expecting: contentSize)
+    // A carried frame may already hold some of its content behind the header.
+    let headerEnd = 8 + Self.lengths(carry!).header
+    if carryCount > headerEnd {
+      block.append(UnsafeRawBufferPointer(start: carry! + headerEnd, count: carryCount - headerEnd))
+      carryCount = headerEnd
+    }
+    self.block = block
+    return nextInBlock()
+  }
+
+  private func nextInBlock() -> Step {
+    let block = self.block!
+    advance(block.append(UnsafeRawBufferPointer(lent)))
+    guard block.isComplete else { return .needsMore }
+    self.block = nil
+    carryIsSpent = true
+    let text = UnsafeMutableRawBufferPointer(start: carry! + 8, count: carryCount - 8)
+    if let fault = header.scan(text) { return failed(.header(fault)) }
+    content = Content(block)
+    frameBytes = carryCount + block.count
+    isFirst = false
+    return .frame
+  }
+
+  private func read(_ whole: UnsafeMutableRawBufferPointer, _ headerSize: Int) -> Step {
+    let text = UnsafeMutableRawBufferPointer(rebasing: whole[8..<8 + headerSize])
+    if let fault = header.scan(text) { return failed(.header(fault)) }
+    content = Content(UnsafeRawBufferPointer(rebasing: whole[(8 + headerSize)...]))
+    frameBytes = whole.count
+    isFirst = false
+    return .frame
+  }
+
+  private func check(_ headerSize: Int, _ contentSize: Int) -> FrameFault? {
+    let headerMax = isFirst ? firstHeaderMax : headerMax
+    let contentMax = isFirst ? 0 : contentMax
+    if headerSize < 2 || headerSize > headerMax {
+      return .headerLength(headerSize, max: headerMax)
+    }
+    return contentSize > contentMax ? .contentLength(contentSize, max: contentMax) : nil
+  }
+
+  private func failed(_ fault: FrameFault) -> Step {
+    self.fault = fault
+    return .fault(fault)
+  }
+
+  private static func lengths(_ start: UnsafeMutableRawPointer) -> (header: Int, content: Int) {
+    let header = UInt32(bigEndian: start.loadUnaligned(as: UInt32.self))
+    let content = UInt32(bigEndian: start.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+    return (Int(header), Int(content))
+  }
+
+  private func advance(_ count: Int) {
+    lent = UnsafeMutableRawBufferPointer(rebasing: lent[count...])
+  }
+
+  private func extendCarry(_ count: Int) {
+    guard count > 0 else { return }
+    if carryCount + count > carryCapacity {
+      carryCapacity = max(carryCount + count, min(carryCapacity * 2, 1 << 20), 256)
+      carry = realloc(carry, carryCapacity)
+    }
+    memcpy(carry! + carryCount, lent.baseAddress!, count)
+    carryCount += count
+    advance(count)
+  }
+
+  private func dropCarry() {
+    free(carry)
+    carry = nil
+    carryCount = 0
+    carryCapacity = 0
+    carryIsSpent = false
+  }
+
+  /// Contents above this are gathered in a block when they have not come whole.
+  private static let gatheredMin = 32 << 10
+}

@@ -1,0 +1,7 @@
+/// Whose word a connection's is: the peer's user on a Unix socket, the token's name on TCP.
+public enum Principal: Hashable, Sendable {
+  case user(UInt32)
+  case token(String)
+  /// The sidecar itself, for its own agents.
+  case sidecar
+}
