@@ -1,0 +1,100 @@
+# The only entry point: `make` prints what there is. CI runs `make test`.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+
+PREFIX ?= $(HOME)/.local
+DESTDIR ?=
+BUILD ?= .build
+SECONDS_TO_FUZZ := $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),60)
+ARGS ?=
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+SETUP := $(VENV)/ready
+SWIFT_BUILD := swift build --build-path $(BUILD)
+IMPORT_CHECK := --explicit-target-dependency-import-check error
+
+# What the tests in Python start: the binaries of the debug build.
+export COAGENTD_BINARY ?= $(abspath $(BUILD))/debug/coagentd
+export COAGENT_BINARY ?= $(abspath $(BUILD))/debug/coagent
+
+.PHONY: help setup build release test lint format bench fuzz asan tsan run demo install clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
+
+setup: $(SETUP) ## installs what is missing (apt, .venv); quick when nothing is
+
+$(SETUP): scripts/setup scripts/requirements.txt $(wildcard clients/python/pyproject.toml)
+	scripts/setup
+	touch $@
+
+build: $(SETUP) ## the debug build, tests included, with the import table checked
+	$(SWIFT_BUILD) --build-tests $(IMPORT_CHECK)
+
+release: $(SETUP) ## the daemon and the CLI, optimised, statically linked Swift runtime
+	$(SWIFT_BUILD) -c release --static-swift-stdlib --product coagentd
+	$(SWIFT_BUILD) -c release --static-swift-stdlib --product coagent
+
+test: test-swift test-proto test-python test-integration test-examples ## everything that must hold
+	@echo "make test: all passed"
+
+.PHONY: test-swift test-proto test-python test-integration test-examples
+
+test-swift: build ## the Swift unit tests and the tidy checks
+	swift test --build-path $(BUILD) --skip-build
+
+test-proto: $(SETUP) ## the tables, schemas and vectors of proto/
+	$(PYTHON) proto/check.py
+
+test-python: $(SETUP) build ## the Python client: types and tests
+	cd clients/python && ../../$(VENV)/bin/mypy
+	cd clients/python && ../../$(PYTHON) -m pytest
+
+test-integration: $(SETUP) build ## real daemon, real clients, real sockets
+	$(PYTHON) -m pytest Tests/integration
+
+test-examples: $(SETUP) build ## every example, run against the real daemon
+	$(PYTHON) -m pytest examples
+
+lint: $(SETUP) ## style: swift format, ruff, mypy
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests
+	$(VENV)/bin/ruff check --config clients/python/pyproject.toml
+	cd clients/python && ../../$(VENV)/bin/mypy
+
+format: $(SETUP) ## rewrites Swift and Python in the house style
+	swift format --in-place --parallel --recursive Package.swift Sources Tests
+	$(VENV)/bin/ruff check --config clients/python/pyproject.toml --fix
+	$(VENV)/bin/ruff format --config clients/python/pyproject.toml
+
+bench: release ## the limit, the peers and us, side by side; takes some minutes
+	scripts/setup bench
+	bench/run $(ARGS)
+
+fuzz: $(SETUP) ## the frame decoder and the header parser, SECONDS=60
+	fuzz/run $(SECONDS_TO_FUZZ)
+
+asan: $(SETUP) ## the Swift tests under the address sanitizer
+	swift build --build-path $(BUILD)/asan --sanitize=address --build-tests
+	swift test --build-path $(BUILD)/asan --sanitize=address --skip-build
+
+tsan: $(SETUP) ## the Swift tests under the thread sanitizer
+	swift build --build-path $(BUILD)/tsan --sanitize=thread --build-tests
+	swift test --build-path $(BUILD)/tsan --sanitize=thread --skip-build
+
+run: release ## the daemon in the foreground; ARGS="--log-level debug"
+	$(BUILD)/release/coagentd $(ARGS)
+
+demo: release ## starts a daemon and agents of its own and shows what it does
+	COAGENTD_BINARY=$(abspath $(BUILD))/release/coagentd \
+	COAGENT_BINARY=$(abspath $(BUILD))/release/coagent scripts/demo
+
+install: release ## binaries, completion, systemd user unit; PREFIX=~/.local
+	scripts/install --build $(BUILD)/release --prefix "$(PREFIX)" --destdir "$(DESTDIR)"
+
+clean: ## removes what the targets above made in this folder
+	rm -rf $(BUILD) $(VENV) .cache bench/out
