@@ -244,6 +244,17 @@ static int seen_before(const struct coagent_slice *keys, size_t count, struct co
   return 0;
 }
 
+// A key of labels, ext or details: 1 to 128 bytes without U+007F to U+009F. That none is below U+0020
+// and that it is UTF-8 scan_string knows.
+static int is_plain_key(struct coagent_slice key) {
+  if (!key.length || key.length > COAGENT_KEY_BYTES_MAX) return 0;
+  for (size_t i = 0; i < key.length; i++) {
+    if (key.start[i] == 0x7F) return 0;
+    if (key.start[i] == 0xC2 && key.start[i + 1] <= 0x9F) return 0;
+  }
+  return 1;
+}
+
 // labels, ext or details: plain keys, each once. *flat becomes 0 when a value is none of ours.
 static int scan_object(struct scan *s, int strings_only, struct coagent_slice *slice, int *flat) {
   struct coagent_slice keys[COAGENT_HEADER_KEYS_MAX], value;
@@ -260,7 +271,7 @@ static int scan_object(struct scan *s, int strings_only, struct coagent_slice *s
       struct coagent_slice key;
       skip_space(s);
       if (!take(s, '"') || !scan_string(s, &key, &escaped, 0)) return 0;
-      if (escaped || !key.length || key.length > 128) return fail(s, COAGENT_HEADER_KEY);
+      if (escaped || !is_plain_key(key)) return fail(s, COAGENT_HEADER_KEY);
       if (seen_before(keys, count, key)) return fail(s, COAGENT_HEADER_DUPLICATE);
       if (count == COAGENT_HEADER_KEYS_MAX) return fail(s, COAGENT_HEADER_KEYS);
       keys[count++] = key;
@@ -370,7 +381,9 @@ static int scan_field(struct scan *s, struct coagent_header *h, int field) {
     if (c == 't') h->truths |= 1ULL << field;
     good = 1;
   } else if (field >= COAGENT_BOOLEANS_END && c == '{') {
-    if (!scan_object(s, field == COAGENT_LABELS, &h->objects[field - COAGENT_BOOLEANS_END], &good)) return 0;
+    struct coagent_slice *object = &h->objects[field - COAGENT_BOOLEANS_END];
+    if (!scan_object(s, field == COAGENT_LABELS, object, &good)) return 0;
+    if (field == COAGENT_EXT && object->length > COAGENT_EXT_BYTES_MAX) good = 0;
   } else if (!skip_value(s, 1)) {
     return 0;
   }

@@ -29,9 +29,10 @@ public enum FrameFault: Error, Sendable, Equatable {
 /// Finds the frames in a stream of bytes, in place.
 ///
 /// The owner of the socket lends bytes with `begin`, takes frames with `next` until it says
-/// `.needsMore`, and ends with `finish`, which keeps what is unfinished. A frame's header and content
-/// are valid until the following `next` or `finish`. A content too large for the lent bytes is
-/// gathered in a block, which the owner can also read into directly (`contentRoom`).
+/// `.needsMore`, and ends with `finish`, which keeps what is unfinished; it may also end earlier, and
+/// take the frames that are left later. A frame's header and content are valid until the following
+/// `next` or `finish`. A content too large for the lent bytes is gathered in a block, which the owner
+/// can also read into directly (`contentRoom`).
 public final class FrameDecoder {
   public enum Step: Equatable {
     case frame
@@ -50,11 +51,14 @@ public final class FrameDecoder {
   private var isFirst: Bool
   private let firstHeaderMax: Int
   private var lent = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-  // The start of a frame whose rest has not come yet. `carry` is only as large as what came.
+  // What came and is not used up: most often the start of a frame whose rest has not come yet. It is
+  // only as large as what came. `carryHead..<carryEnd` of it counts, and `carrySpent` bytes of that
+  // are the frame that `next` found last.
   private var carry: UnsafeMutableRawPointer?
-  private var carryCount = 0
+  private var carryHead = 0
+  private var carryEnd = 0
   private var carryCapacity = 0
-  private var carryIsSpent = false
+  private var carrySpent = 0
   // The large content being gathered; its header waits in `carry`.
   private var block: ContentBlock?
   private var fault: FrameFault?
@@ -74,8 +78,8 @@ public final class FrameDecoder {
     free(carry)
   }
 
-  /// Whether a frame has begun that has not ended.
-  public var isInsideFrame: Bool { carryCount > 0 }
+  /// Whether a frame has begun that `next` has not found yet.
+  public var isInsideFrame: Bool { carryCount > carrySpent }
 
   /// Where the rest of a large content may be read to directly; nil when nothing large is under way.
   /// What is read there is reported with `committedContent`, not with `begin`.
@@ -97,17 +101,17 @@ public final class FrameDecoder {
   /// The next whole frame, if there is one.
   public func next() -> Step {
     if let fault { return .fault(fault) }
-    if carryIsSpent { dropCarry() }
+    if carrySpent > 0 { dropSpent() }
     if block != nil { return nextInBlock() }
     return carryCount > 0 ? nextFromCarry() : nextInPlace()
   }
 
   /// Keeps what is left of the lent bytes; they may be reused after this.
   public func finish() {
-    if carryIsSpent { dropCarry() }
+    if carrySpent > 0 { dropSpent() }
     if lent.count > 0, fault == nil {
       precondition(block == nil, "finish while a content still wanted the lent bytes")
-      extendCarry(lent.count)
+      keep(lent.count)
     }
     lent = UnsafeMutableRawBufferPointer(start: nil, count: 0)
   }
@@ -123,34 +127,33 @@ public final class FrameDecoder {
       return read(whole, headerSize)
     }
     if contentSize > Self.gatheredMin, lent.count >= 8 + headerSize {
-      extendCarry(8 + headerSize)
-      return startBlock(contentSize)
+      keep(8 + headerSize)
+      return startBlock(headerSize, contentSize)
     }
     return .needsMore
   }
 
   private func nextFromCarry() -> Step {
-    if carryCount < 8 { extendCarry(min(8 - carryCount, lent.count)) }
-    guard carryCount >= 8 else { return .needsMore }
-    let (headerSize, contentSize) = Self.lengths(carry!)
+    guard extendCarry(to: 8) else { return .needsMore }
+    let (headerSize, contentSize) = Self.lengths(carry! + carryHead)
     if let fault = check(headerSize, contentSize) { return failed(fault) }
-    let large = contentSize > Self.gatheredMin
-    let wanted = 8 + headerSize + (large ? 0 : contentSize)
-    if carryCount < wanted { extendCarry(min(wanted - carryCount, lent.count)) }
-    guard carryCount >= wanted else { return .needsMore }
-    if large { return startBlock(contentSize) }
-    carryIsSpent = true
-    return read(UnsafeMutableRawBufferPointer(start: carry!, count: wanted), headerSize)
+    let size = 8 + headerSize + contentSize
+    if contentSize > Self.gatheredMin, carryCount < size {
+      guard extendCarry(to: 8 + headerSize) else { return .needsMore }
+      return startBlock(headerSize, contentSize)
+    }
+    guard extendCarry(to: size) else { return .needsMore }
+    carrySpent = size
+    return read(UnsafeMutableRawBufferPointer(start: carry! + carryHead, count: size), headerSize)
   }
 
-  private func startBlock(_ contentSize: Int) -> Step {
+  private func startBlock(_ headerSize: Int, _ contentSize: Int) -> Step {
     let block = ContentBlock(expecting: contentSize)
     // A carried frame may already hold some of its content behind the header.
-    let headerEnd = 8 + Self.lengths(carry!).header
-    if carryCount > headerEnd {
-      block.append(UnsafeRawBufferPointer(start: carry! + headerEnd, count: carryCount - headerEnd))
-      carryCount = headerEnd
-    }
+    let contentStart = carryHead + 8 + headerSize
+    block.append(
+      UnsafeRawBufferPointer(start: carry! + contentStart, count: carryEnd - contentStart))
+    carryEnd = contentStart
     self.block = block
     return nextInBlock()
   }
@@ -160,8 +163,8 @@ public final class FrameDecoder {
     advance(block.append(UnsafeRawBufferPointer(lent)))
     guard block.isComplete else { return .needsMore }
     self.block = nil
-    carryIsSpent = true
-    let text = UnsafeMutableRawBufferPointer(start: carry! + 8, count: carryCount - 8)
+    carrySpent = carryCount
+    let text = UnsafeMutableRawBufferPointer(start: carry! + carryHead + 8, count: carryCount - 8)
     if let fault = header.scan(text) { return failed(.header(fault)) }
     content = Content(block)
     frameBytes = carryCount + block.count
@@ -202,23 +205,41 @@ public final class FrameDecoder {
     lent = UnsafeMutableRawBufferPointer(rebasing: lent[count...])
   }
 
-  private func extendCarry(_ count: Int) {
+  private var carryCount: Int { carryEnd - carryHead }
+
+  /// Takes lent bytes until `count` are carried; false when there are not so many.
+  private func extendCarry(to count: Int) -> Bool {
+    if carryCount < count { keep(min(count - carryCount, lent.count)) }
+    return carryCount >= count
+  }
+
+  /// Copies the first `count` lent bytes behind what is carried.
+  private func keep(_ count: Int) {
     guard count > 0 else { return }
-    if carryCount + count > carryCapacity {
-      carryCapacity = max(carryCount + count, min(carryCapacity * 2, 1 << 20), 256)
+    if carryEnd + count > carryCapacity, carryHead > 0 {
+      memmove(carry!, carry! + carryHead, carryCount)
+      carryEnd = carryCount
+      carryHead = 0
+    }
+    if carryEnd + count > carryCapacity {
+      carryCapacity = max(carryEnd + count, min(carryCapacity * 2, 1 << 20), 256)
       carry = realloc(carry, carryCapacity)
     }
-    memcpy(carry! + carryCount, lent.baseAddress!, count)
-    carryCount += count
+    memcpy(carry! + carryEnd, lent.baseAddress!, count)
+    carryEnd += count
     advance(count)
   }
 
-  private func dropCarry() {
+  /// Forgets the frame found last, and gives the memory back when it was the only one.
+  private func dropSpent() {
+    carryHead += carrySpent
+    carrySpent = 0
+    guard carryHead == carryEnd else { return }
     free(carry)
     carry = nil
-    carryCount = 0
+    carryHead = 0
+    carryEnd = 0
     carryCapacity = 0
-    carryIsSpent = false
   }
 
   /// Contents above this are gathered in a block when they have not come whole.

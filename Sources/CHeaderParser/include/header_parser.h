@@ -60,7 +60,7 @@ enum coagent_header_fault {
   COAGENT_HEADER_SYNTAX,
   COAGENT_HEADER_UTF8,
   COAGENT_HEADER_STRING,     // a raw control character, a bad escape or a lone surrogate
-  COAGENT_HEADER_KEY,        // escaped, empty, or not [a-z][a-z0-9_]*
+  COAGENT_HEADER_KEY,        // escaped, empty, or not [a-z][a-z0-9_]*; within an object: not plain
   COAGENT_HEADER_DUPLICATE,  // a key twice
   COAGENT_HEADER_KEYS,       // more than COAGENT_HEADER_KEYS_MAX keys in one object
   COAGENT_HEADER_DEPTH,      // nested deeper than COAGENT_HEADER_DEPTH_MAX
@@ -69,6 +69,8 @@ enum coagent_header_fault {
 
 #define COAGENT_HEADER_KEYS_MAX 64
 #define COAGENT_HEADER_DEPTH_MAX 16
+#define COAGENT_KEY_BYTES_MAX 128   // of a key in labels, ext and details
+#define COAGENT_EXT_BYTES_MAX 8192  // of ext with its braces: a longer one is of the wrong kind
 #define COAGENT_INTEGER_MAX 9007199254740991ULL  // 2^53 - 1: what a double holds exactly
 
 // Reads the header in `text` and fills `header`, whose slices point into `text`. Escapes are decoded
