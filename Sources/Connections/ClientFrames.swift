@@ -1,0 +1,193 @@
+public import Wire
+
+/// Why something failed, in the words of the wire.
+///
+/// `code` is one of the canonical set, anything else reads as `internal`. `details` is the JSON text
+/// of a flat object, empty for none. `retry`: nobody's code saw the call, so it may be repeated.
+public struct ClientFailure: Error, Sendable, Equatable {
+  public var code: ErrorCode
+  public var reason: String
+  public var message: String
+  public var details: [UInt8]
+  public var retry: Bool
+
+  public init(
+    code: ErrorCode, reason: String, message: String, details: [UInt8] = [], retry: Bool = false
+  ) {
+    self.code = code
+    self.reason = reason
+    self.message = message
+    self.details = details
+    self.retry = retry
+  }
+
+  public init(_ reason: Reason, _ message: String) {
+    self.init(code: reason.code, reason: reason.rawValue, message: message)
+  }
+
+  init(_ header: Header) {
+    code = ErrorCode(rawValue: header[.code].text) ?? .internal
+    reason = header[.reason].text
+    message = header[.message].text
+    details = Array(header[.details])
+    retry = header[.retry]
+  }
+}
+
+/// One frame of one direction of a call: a message, or a part of one.
+public struct Piece: Sendable, Equatable {
+  public var content: [UInt8]
+  /// The kind of message; empty when it has none, and in all but a message's first frame.
+  public var type: String
+  /// Empty: `application/json`.
+  public var contentType: String
+  /// The JSON text of a flat object, empty for none.
+  public var ext: [UInt8]
+  /// The message goes on in the next frame.
+  public var isPart: Bool
+  /// The host asks for no order between this and its neighbours.
+  public var isUnordered: Bool
+
+  public init(
+    _ content: [UInt8], type: String = "", contentType: String = "", ext: [UInt8] = [],
+    isPart: Bool = false, isUnordered: Bool = false
+  ) {
+    self.content = content
+    self.type = type
+    self.contentType = contentType
+    self.ext = ext
+    self.isPart = isPart
+    self.isUnordered = isUnordered
+  }
+
+  init(_ header: Header, _ content: Content) {
+    self.init(
+      Array(content.bytes), type: header[.type].text, contentType: header[.contentType].text,
+      ext: Array(header[.ext]), isPart: header[.part] && !header[.end],
+      isUnordered: header[.unordered])
+  }
+
+  /// What it takes of a window, in bytes.
+  public var cost: Int { content.count + Limits.frameCostBytes }
+
+  /// What its fields take of a header, in bytes.
+  public var headerBytes: Int { type.escapedBytes + contentType.escapedBytes + ext.count }
+}
+
+/// What a client asks of an agent: the fields of `call` and `send`.
+public struct OutgoingCall: Sendable {
+  public var to: String
+  /// The first input message; nil when the input comes later or not at all.
+  public var first: Piece?
+  /// More input follows.
+  public var hasInput = false
+  /// Who asks, if it is an agent registered on this connection.
+  public var from = ""
+  /// The incoming call that this one serves.
+  public var parent: UInt64?
+  /// The time allowed; nil or 0 for none.
+  public var timeoutMs: UInt64?
+  public var trace = ""
+  /// Reply bytes the sidecar may send ahead of consumption; nil for the default of 1 MiB.
+  public var windowBytes: Int?
+  public var isLazy = false
+  public var isDetached = false
+  /// For `send`: the receiver only watches.
+  public var observes = false
+
+  public init(to: String, first: Piece?) {
+    self.to = to
+    self.first = first
+  }
+
+  func write(into writer: inout HeaderWriter) {
+    writer.string("to", to)
+    if let first { first.write(into: &writer) }
+    if !from.isEmpty { writer.string("from", from) }
+    if let parent { writer.integer("parent", parent) }
+    if let timeoutMs, timeoutMs > 0 { writer.integer("timeout_ms", timeoutMs) }
+    if !trace.isEmpty { writer.string("trace", trace) }
+  }
+}
+
+extension Piece {
+  /// The fields of a message; what frames say beyond them stands with their operation.
+  func write(into writer: inout HeaderWriter) {
+    if !type.isEmpty { writer.string("type", type) }
+    if !contentType.isEmpty { writer.string("content_type", contentType) }
+    if !ext.isEmpty { ext.withUnsafeBytes { writer.object("ext", $0) } }
+  }
+}
+
+/// What a client registers: the fields of `register`.
+public struct Registration: Sendable {
+  public var name: String
+  public var description = ""
+  public var version = ""
+  /// The JSON text of an object of strings, empty for none.
+  public var labels: [UInt8] = []
+  public var concurrency: UInt64?
+  public var sessionConcurrency: UInt64?
+  public var idleMs: UInt64?
+  public var isExclusive = false
+  /// The JSON list of operations, empty for none.
+  public var operations: [UInt8] = []
+
+  public init(name: String) { self.name = name }
+
+  func write(into writer: inout HeaderWriter) {
+    writer.string("name", name)
+    if !description.isEmpty { writer.string("description", description) }
+    if !version.isEmpty { writer.string("version", version) }
+    if !labels.isEmpty { labels.withUnsafeBytes { writer.object("labels", $0) } }
+    if let concurrency { writer.integer("concurrency", concurrency) }
+    if let sessionConcurrency { writer.integer("session_concurrency", sessionConcurrency) }
+    if let idleMs { writer.integer("idle_ms", idleMs) }
+    if isExclusive { writer.truth("exclusive") }
+  }
+}
+
+/// A call that the sidecar asks this connection's agents to handle.
+public struct IncomingCall: Sendable {
+  public let id: UInt64
+  public let to: String
+  public let from: String
+  /// The first input message; nil when the caller has sent none yet.
+  public let first: Piece?
+  /// More input follows.
+  public let hasInput: Bool
+  public let timeoutMs: UInt64?
+  public let trace: String
+  /// The JSON text of a flat object, empty for none.
+  public let ext: [UInt8]
+  /// The session starts with this call: an instance still there is to be dropped.
+  public let isNew: Bool
+  /// A `send`: what it answers is dropped.
+  public let isOneway: Bool
+  /// A `send` to be watched, not acted on.
+  public let observes: Bool
+  /// What may be sent before the caller grants more, in bytes.
+  public let windowBytes: Int
+
+  init(id: UInt64, _ header: Header, _ content: Content) {
+    self.id = id
+    to = header[.to].text
+    from = header[.from].text
+    hasInput = header[.input]
+    first = content.isEmpty && hasInput ? nil : Piece(header, content)
+    timeoutMs = header[.timeoutMs]
+    trace = header[.trace].text
+    ext = Array(header[.ext])
+    isNew = header[.new]
+    isOneway = header[.oneway] || header[.observe]
+    observes = header[.observe]
+    windowBytes = Int(header[.window] ?? UInt64(Limits.windowBytesDefault))
+  }
+}
+
+extension String {
+  /// The length as JSON text, without quotes.
+  var escapedBytes: Int {
+    utf8.reduce(0) { $0 + ($1 < 0x20 ? 6 : $1 == 0x22 || $1 == 0x5C ? 2 : 1) }
+  }
+}
