@@ -16,7 +16,7 @@ public struct DiscoveryQuery: Sendable {
   public init() {}
 
   /// Reads `{namespace?, recursive?, inclusive?, detailed?, labels?}`; other members are ignored.
-  public init(_ value: JSONValue) throws(BadContent) {
+  public init(_ value: JSON) throws(BadContent) {
     guard value.members != nil else { throw BadContent("", "must be an object") }
     if let member = value["namespace"] {
       guard let text = member.text else { throw BadContent("namespace", "must be a string") }
@@ -39,7 +39,7 @@ public struct DiscoveryQuery: Sendable {
     }
   }
 
-  private static func flag(_ name: String, of value: JSONValue) throws(BadContent) -> Bool {
+  private static func flag(_ name: String, of value: JSON) throws(BadContent) -> Bool {
     guard let member = value[name] else { return false }
     guard let truth = member.truth else { throw BadContent(name, "must be true or false") }
     return truth

@@ -26,7 +26,7 @@ public enum Operations {
     guard content.count <= bytesMax else {
       throw BadContent("operations", "\(content.count) bytes exceed \(bytesMax)")
     }
-    let value: JSONValue
+    let value: JSON
     do {
       value = try JSONReader.read(content)
     } catch {
@@ -44,7 +44,7 @@ public enum Operations {
     }
   }
 
-  private static func check(_ operation: JSONValue, _ path: String) throws(BadContent) {
+  private static func check(_ operation: JSON, _ path: String) throws(BadContent) {
     guard operation.members != nil else { throw BadContent(path, "must be an object") }
     guard let name = operation["name"]?.text else {
       throw BadContent("\(path).name", "must be a string")

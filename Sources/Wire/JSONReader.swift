@@ -17,7 +17,7 @@ public struct JSONReader {
 
   public static let depthMax = 64
 
-  public static func read(_ bytes: UnsafeRawBufferPointer) throws(JSONError) -> JSONValue {
+  public static func read(_ bytes: UnsafeRawBufferPointer) throws(JSONError) -> JSON {
     var reader = JSONReader(bytes)
     reader.skipSpace()
     let value = try reader.value(depth: 1)
@@ -26,7 +26,7 @@ public struct JSONReader {
     return value
   }
 
-  public static func read(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
+  public static func read(_ bytes: [UInt8]) throws(JSONError) -> JSON {
     let result = bytes.withUnsafeBytes { bytes in
       Result { () throws(JSONError) in try read(bytes) }
     }
@@ -53,7 +53,7 @@ public struct JSONReader {
     }
   }
 
-  private mutating func value(depth: Int) throws(JSONError) -> JSONValue {
+  private mutating func value(depth: Int) throws(JSONError) -> JSON {
     switch current {
     case UInt8(ascii: "\""): return .string(try string())
     case UInt8(ascii: "{"): return try object(depth: depth)
@@ -67,8 +67,8 @@ public struct JSONReader {
   }
 
   private mutating func word(
-    _ word: StaticString, _ value: JSONValue
-  ) throws(JSONError) -> JSONValue {
+    _ word: StaticString, _ value: JSON
+  ) throws(JSONError) -> JSON {
     let length = word.utf8CodeUnitCount
     let found = word.withUTF8Buffer { word in
       bytes.count - position >= length
@@ -79,11 +79,11 @@ public struct JSONReader {
     return value
   }
 
-  private mutating func array(depth: Int) throws(JSONError) -> JSONValue {
+  private mutating func array(depth: Int) throws(JSONError) -> JSON {
     guard depth <= Self.depthMax else { throw failure("nested deeper than \(Self.depthMax)") }
     position += 1
     skipSpace()
-    var elements: [JSONValue] = []
+    var elements: [JSON] = []
     if current == UInt8(ascii: "]") {
       position += 1
       return .array(elements)
@@ -95,11 +95,11 @@ public struct JSONReader {
     }
   }
 
-  private mutating func object(depth: Int) throws(JSONError) -> JSONValue {
+  private mutating func object(depth: Int) throws(JSONError) -> JSON {
     guard depth <= Self.depthMax else { throw failure("nested deeper than \(Self.depthMax)") }
     position += 1
     skipSpace()
-    var members: [JSONMember] = []
+    var members: [JSON.Member] = []
     if current == UInt8(ascii: "}") {
       position += 1
       return .object(members)
@@ -111,7 +111,7 @@ public struct JSONReader {
       guard current == UInt8(ascii: ":") else { throw failure("a colon must follow a key") }
       position += 1
       skipSpace()
-      members.append(JSONMember(name, try value(depth: depth + 1)))
+      members.append(JSON.Member(name, try value(depth: depth + 1)))
       skipSpace()
       if try closes(UInt8(ascii: "}")) { return .object(members) }
     }
@@ -129,7 +129,7 @@ public struct JSONReader {
     return false
   }
 
-  private mutating func number() throws(JSONError) -> JSONValue {
+  private mutating func number() throws(JSONError) -> JSON {
     let start = position
     var isInteger = true
     if current == UInt8(ascii: "-") { position += 1 }

@@ -114,7 +114,7 @@ public struct JSONWriter: Sendable {
     text.withUnsafeBytes { raw($0) }
   }
 
-  public mutating func value(_ value: JSONValue) {
+  public mutating func value(_ value: JSON) {
     switch value {
     case .null: null()
     case .truth(let value): truth(value)

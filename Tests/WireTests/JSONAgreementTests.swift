@@ -47,7 +47,7 @@ struct JSONAgreementTests {
     }
   }
 
-  private func repeatsNames(_ value: JSONValue) -> Bool {
+  private func repeatsNames(_ value: JSON) -> Bool {
     switch value {
     case .array(let elements): elements.contains(where: repeatsNames)
     case .object(let members):
@@ -57,7 +57,7 @@ struct JSONAgreementTests {
     }
   }
 
-  private func agree(_ ours: JSONValue, _ theirs: Any) -> Bool {
+  private func agree(_ ours: JSON, _ theirs: Any) -> Bool {
     switch ours {
     case .null: return theirs is NSNull
     case .truth(let value): return (theirs as? Bool) == value

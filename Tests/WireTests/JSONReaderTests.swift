@@ -2,7 +2,7 @@ import Testing
 import Wire
 
 struct JSONReaderTests {
-  private func read(_ text: String) throws -> JSONValue {
+  private func read(_ text: String) throws -> JSON {
     try JSONReader.read(Array(text.utf8))
   }
 
@@ -16,13 +16,13 @@ struct JSONReaderTests {
     #expect(
       value
         == .object([
-          JSONMember("a", .null),
-          JSONMember("b", .array([.truth(true), .truth(false), .object([])])),
-          JSONMember("c", .string("x")),
-          JSONMember("d", .integer(-12)),
-          JSONMember("e", .number(0.5)),
-          JSONMember("f", .number(1000)),
-          JSONMember("g", .array([])),
+          JSON.Member("a", .null),
+          JSON.Member("b", .array([.truth(true), .truth(false), .object([])])),
+          JSON.Member("c", .string("x")),
+          JSON.Member("d", .integer(-12)),
+          JSON.Member("e", .number(0.5)),
+          JSON.Member("f", .number(1000)),
+          JSON.Member("g", .array([])),
         ]))
   }
 

@@ -55,10 +55,10 @@ struct JSONWriterTests {
   }
 
   @Test func whatIsWrittenReadsBackTheSame() throws {
-    let value = JSONValue.object([
-      JSONMember("text", .string("a\"\\\u{0}é😀\u{2028}")),
-      JSONMember("k\n", .array([.null, .truth(true), .integer(-7), .number(2.5e-308), .object([])])),
-      JSONMember("", .array([])),
+    let value = JSON.object([
+      JSON.Member("text", .string("a\"\\\u{0}é😀\u{2028}")),
+      JSON.Member("k\n", .array([.null, .truth(true), .integer(-7), .number(2.5e-308), .object([])])),
+      JSON.Member("", .array([])),
     ])
     var writer = JSONWriter()
     writer.value(value)

@@ -1,16 +1,16 @@
 /// A JSON value that has been read. Members keep their order; repeated names are all there.
-public enum JSONValue: Sendable {
+public enum JSON: Sendable {
   case null
   case truth(Bool)
   /// Spelled without fraction and exponent, and within 64 bits.
   case integer(Int64)
   case number(Double)
   case string(String)
-  case array([JSONValue])
-  case object([JSONMember])
+  case array([JSON])
+  case object([Member])
 
   /// The member called `name`. Of repeated names the last counts, as in Python and JavaScript.
-  public subscript(_ name: String) -> JSONValue? {
+  public subscript(_ name: String) -> JSON? {
     guard case .object(let members) = self else { return nil }
     return members.last { $0.isNamed(name) }?.value
   }
@@ -27,36 +27,38 @@ public enum JSONValue: Sendable {
     if case .truth(let value) = self { value } else { nil }
   }
 
-  public var elements: [JSONValue]? {
+  public var elements: [JSON]? {
     if case .array(let elements) = self { elements } else { nil }
   }
 
-  public var members: [JSONMember]? {
+  public var members: [Member]? {
     if case .object(let members) = self { members } else { nil }
   }
 }
 
-public struct JSONMember: Sendable, Equatable {
-  public let name: String
-  public let value: JSONValue
+extension JSON {
+  public struct Member: Sendable, Equatable {
+    public let name: String
+    public let value: JSON
 
-  public init(_ name: String, _ value: JSONValue) {
-    self.name = name
-    self.value = value
-  }
+    public init(_ name: String, _ value: JSON) {
+      self.name = name
+      self.value = value
+    }
 
-  // By bytes: `==` of Swift holds the Kelvin sign and the letter K for the same.
-  public func isNamed(_ name: String) -> Bool {
-    self.name.utf8.elementsEqual(name.utf8)
-  }
+    // By bytes: `==` of Swift holds the Kelvin sign and the letter K for the same.
+    public func isNamed(_ name: String) -> Bool {
+      self.name.utf8.elementsEqual(name.utf8)
+    }
 
-  public static func == (one: JSONMember, other: JSONMember) -> Bool {
-    one.isNamed(other.name) && one.value == other.value
+    public static func == (one: Member, other: Member) -> Bool {
+      one.isNamed(other.name) && one.value == other.value
+    }
   }
 }
 
-extension JSONValue: Equatable {
-  public static func == (one: JSONValue, other: JSONValue) -> Bool {
+extension JSON: Equatable {
+  public static func == (one: JSON, other: JSON) -> Bool {
     switch (one, other) {
     case (.null, .null): true
     case (.truth(let one), .truth(let other)): one == other
