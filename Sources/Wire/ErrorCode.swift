@@ -27,6 +27,7 @@ public enum Reason: String, Sendable, CaseIterable {
   case helloExpected = "hello_expected"
   case versionUnsupported = "version_unsupported"
   case badToken = "bad_token"
+  case peerRefused = "peer_refused"
   case helloTimeout = "hello_timeout"
   case heartbeatTimeout = "heartbeat_timeout"
   case slowReader = "slow_reader"
@@ -87,7 +88,7 @@ public enum Reason: String, Sendable, CaseIterable {
     case .unknownOp, .unsupportedField, .unhandledType: .unimplemented
     case .unknownAgent, .unknownSession: .notFound
     case .nameRegistered: .alreadyExists
-    case .nameOwned, .reservedName, .fromNotRegistered: .permissionDenied
+    case .peerRefused, .nameOwned, .reservedName, .fromNotRegistered: .permissionDenied
     case .cancelled, .callerLost, .parentEnded: .cancelled
     case .agentError, .activationFailed, .internal: .internal
     }

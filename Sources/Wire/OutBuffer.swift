@@ -129,7 +129,8 @@ public final class OutBuffer {
 
   private func makeRoom(_ size: Int) {
     let used = tail - head
-    if head > 0, used + size <= capacity {
+    // Only over at least as many sent bytes as are moved: a slow reader must not cost a move a frame.
+    if head > 0, head >= used, used + size <= capacity {
       memmove(start!, start! + head, used)
     } else {
       var next = max(capacity, Self.firstCapacity)

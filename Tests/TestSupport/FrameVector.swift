@@ -1,7 +1,7 @@
 /// One entry of proto/vectors/frames: bytes, and what a decoder makes of them.
 public struct FrameVector: Sendable, CustomStringConvertible {
   public struct Frame: Sendable {
-    public let header: JSONValue
+    public let header: SpelledJSON
     public let content: [UInt8]
   }
 
@@ -28,7 +28,7 @@ public struct FrameVector: Sendable, CustomStringConvertible {
     }
   }
 
-  private init(_ json: JSONValue) throws {
+  private init(_ json: SpelledJSON) throws {
     guard let name = json["name"]?.string, let hex = json["hex"]?.string,
       let bytes = Hex.bytes(hex), let from = json["from"]?.string
     else { throw Proto.Missing(description: "not a vector: \(json)") }
@@ -37,7 +37,8 @@ public struct FrameVector: Sendable, CustomStringConvertible {
     isFromClient = from == "client"
     isFirst = json["first"]?.bool ?? false
     frames = (json["frames"]?.elements ?? []).map {
-      Frame(header: $0["header"] ?? .null, content: Hex.bytes($0["content_hex"]?.string ?? "") ?? [])
+      Frame(
+        header: $0["header"] ?? .null, content: Hex.bytes($0["content_hex"]?.string ?? "") ?? [])
     }
     rest = json["rest"]?.integer
     fatal = json["fatal"]?.string

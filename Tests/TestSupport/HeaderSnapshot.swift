@@ -25,30 +25,30 @@ public enum HeaderSnapshot {
   ]
 
   /// What `header` has, as an object. A boolean that is false reads as absent.
-  public static func json(_ header: Header) throws -> JSONValue {
-    var members: [JSONValue.Member] = []
+  public static func json(_ header: Header) throws -> SpelledJSON {
+    var members: [SpelledJSON.Member] = []
     for (name, field) in strings where header.has(field) {
-      members.append(JSONValue.Member(name, .string(Array(header[field]))))
+      members.append(SpelledJSON.Member(name, .string(Array(header[field]))))
     }
     for (name, field) in integers {
-      if let value = header[field] { members.append(JSONValue.Member(name, .integer(value))) }
+      if let value = header[field] { members.append(SpelledJSON.Member(name, .integer(value))) }
     }
     for (name, field) in booleans where header[field] {
-      members.append(JSONValue.Member(name, .bool(true)))
+      members.append(SpelledJSON.Member(name, .bool(true)))
     }
     for (name, field) in objects where header.has(field) {
-      members.append(JSONValue.Member(name, try JSONValue(parsing: header[field])))
+      members.append(SpelledJSON.Member(name, try SpelledJSON(parsing: header[field])))
     }
     return .object(members)
   }
 
   /// Of a header as a vector spells it, what `json` would show: known fields of their kind only, and
   /// nothing false.
-  public static func known(_ header: JSONValue) -> JSONValue {
+  public static func known(_ header: SpelledJSON) -> SpelledJSON {
     .object((header.members ?? []).filter { isShown($0.name, $0.value) })
   }
 
-  private static func isShown(_ name: String, _ value: JSONValue) -> Bool {
+  private static func isShown(_ name: String, _ value: SpelledJSON) -> Bool {
     switch value {
     case .string: strings.contains { $0.0 == name }
     case .number(let digits): digits.first != "-" && integers.contains { $0.0 == name }

@@ -11,8 +11,8 @@ public enum Proto {
     try Files.bytes(try root() + "/" + path)
   }
 
-  public static func json(_ path: String) throws -> JSONValue {
-    try JSONValue(parsing: try bytes(path))
+  public static func json(_ path: String) throws -> SpelledJSON {
+    try SpelledJSON(parsing: try bytes(path))
   }
 
   /// Names of the files directly in a folder under proto/ that end in `suffix`, sorted.

@@ -3,7 +3,7 @@ import Wire
 
 /// A frame as a test sees it.
 struct DecodedFrame: Equatable {
-  let header: JSONValue
+  let header: SpelledJSON
   let content: [UInt8]
   let frameBytes: Int
 }

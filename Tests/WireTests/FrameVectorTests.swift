@@ -19,7 +19,10 @@ import Wire
 
   @Test(arguments: try FrameVector.all())
   func splitAtEveryOffset(_ vector: FrameVector) throws {
-    for offset in 0...vector.bytes.count {
+    let end = vector.bytes.count
+    // The few long ones are all one letter in the middle.
+    let every = end < 1000
+    for offset in 0...end where every || offset < 300 || offset > end - 50 || offset % 101 == 0 {
       try expect(vector, Pieces.split(vector.bytes, at: offset), "split at \(offset)")
     }
   }

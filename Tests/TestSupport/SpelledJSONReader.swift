@@ -1,34 +1,34 @@
-public struct JSONError: Error, CustomStringConvertible {
+public struct SpelledJSONError: Error, CustomStringConvertible {
   public let offset: Int
   public let description: String
 }
 
-extension JSONValue {
+extension SpelledJSON {
   /// Reads one JSON value and nothing behind it.
-  public init(parsing bytes: some Sequence<UInt8>) throws(JSONError) {
-    var reader = JSONReader(bytes: Array(bytes))
+  public init(parsing bytes: some Sequence<UInt8>) throws(SpelledJSONError) {
+    var reader = SpelledJSONReader(bytes: Array(bytes))
     self = try reader.document()
   }
 
-  public init(parsing text: String) throws(JSONError) {
+  public init(parsing text: String) throws(SpelledJSONError) {
     try self.init(parsing: text.utf8)
   }
 }
 
 /// A plain recursive reader. It trusts its input to be ours, so depth is not bounded and duplicate
 /// keys are kept.
-private struct JSONReader {
+private struct SpelledJSONReader {
   let bytes: [UInt8]
   var at = 0
 
-  mutating func document() throws(JSONError) -> JSONValue {
+  mutating func document() throws(SpelledJSONError) -> SpelledJSON {
     let value = try value()
     skipSpace()
     guard at == bytes.count else { throw fail("bytes after the value") }
     return value
   }
 
-  mutating func value() throws(JSONError) -> JSONValue {
+  mutating func value() throws(SpelledJSONError) -> SpelledJSON {
     skipSpace()
     guard at < bytes.count else { throw fail("a value expected") }
     switch bytes[at] {
@@ -42,30 +42,30 @@ private struct JSONReader {
     }
   }
 
-  private mutating func object() throws(JSONError) -> JSONValue {
+  private mutating func object() throws(SpelledJSONError) -> SpelledJSON {
     at += 1
-    var members: [JSONValue.Member] = []
+    var members: [SpelledJSON.Member] = []
     if take("}") { return .object(members) }
     repeat {
       skipSpace()
       let key = try string()
       guard take(":") else { throw fail(": expected") }
-      members.append(JSONValue.Member(key: key, value: try value()))
+      members.append(SpelledJSON.Member(key: key, value: try value()))
     } while take(",")
     guard take("}") else { throw fail("} expected") }
     return .object(members)
   }
 
-  private mutating func array() throws(JSONError) -> JSONValue {
+  private mutating func array() throws(SpelledJSONError) -> SpelledJSON {
     at += 1
-    var elements: [JSONValue] = []
+    var elements: [SpelledJSON] = []
     if take("]") { return .array(elements) }
     repeat { elements.append(try value()) } while take(",")
     guard take("]") else { throw fail("] expected") }
     return .array(elements)
   }
 
-  private mutating func string() throws(JSONError) -> [UInt8] {
+  private mutating func string() throws(SpelledJSONError) -> [UInt8] {
     guard at < bytes.count, bytes[at] == UInt8(ascii: "\"") else { throw fail("a string expected") }
     at += 1
     var text: [UInt8] = []
@@ -83,7 +83,7 @@ private struct JSONReader {
     return text
   }
 
-  private mutating func escape(_ text: inout [UInt8]) throws(JSONError) {
+  private mutating func escape(_ text: inout [UInt8]) throws(SpelledJSONError) {
     guard at < bytes.count else { throw fail("an escape without end") }
     let letter = bytes[at]
     at += 1
@@ -105,7 +105,7 @@ private struct JSONReader {
     }
   }
 
-  private mutating func unit() throws(JSONError) -> UInt32 {
+  private mutating func unit() throws(SpelledJSONError) -> UInt32 {
     guard at + 4 <= bytes.count,
       let value = UInt32(String(decoding: bytes[at..<at + 4], as: UTF8.self), radix: 16)
     else { throw fail("four hexadecimal digits expected") }
@@ -113,14 +113,16 @@ private struct JSONReader {
     return value
   }
 
-  private mutating func number() throws(JSONError) -> JSONValue {
+  private mutating func number() throws(SpelledJSONError) -> SpelledJSON {
     let start = at
     while at < bytes.count, "+-.0123456789eE".utf8.contains(bytes[at]) { at += 1 }
     guard at > start else { throw fail("a value expected") }
     return .number(String(decoding: bytes[start..<at], as: UTF8.self))
   }
 
-  private mutating func word(_ word: String, _ value: JSONValue) throws(JSONError) -> JSONValue {
+  private mutating func word(_ word: String, _ value: SpelledJSON) throws(SpelledJSONError)
+    -> SpelledJSON
+  {
     guard bytes[at...].starts(with: word.utf8) else { throw fail("\(word) expected") }
     at += word.utf8.count
     return value
@@ -137,7 +139,7 @@ private struct JSONReader {
     while at < bytes.count, " \t\r\n".utf8.contains(bytes[at]) { at += 1 }
   }
 
-  private func fail(_ what: String) -> JSONError {
-    JSONError(offset: at, description: "\(what) at byte \(at)")
+  private func fail(_ what: String) -> SpelledJSONError {
+    SpelledJSONError(offset: at, description: "\(what) at byte \(at)")
   }
 }

@@ -1,25 +1,25 @@
-/// JSON as tests compare it: strings are bytes, numbers keep their spelling, keys have no order.
+/// JSON as tests compare it, as it was spelled: strings are bytes, numbers keep their spelling, keys have no order.
 ///
 /// It has its own reader, so that what the header scanner says is held against someone else's word,
 /// and so that "é" in one piece and in two are two keys, which a Swift dictionary would make one.
-public enum JSONValue: Sendable {
+public enum SpelledJSON: Sendable {
   case null
   case bool(Bool)
   case number(String)
   case string([UInt8])
-  case array([JSONValue])
+  case array([SpelledJSON])
   case object([Member])
 
   public struct Member: Sendable {
     public let key: [UInt8]
-    public let value: JSONValue
+    public let value: SpelledJSON
 
-    public init(_ key: String, _ value: JSONValue) {
+    public init(_ key: String, _ value: SpelledJSON) {
       self.key = Array(key.utf8)
       self.value = value
     }
 
-    init(key: [UInt8], value: JSONValue) {
+    init(key: [UInt8], value: SpelledJSON) {
       self.key = key
       self.value = value
     }
@@ -27,11 +27,11 @@ public enum JSONValue: Sendable {
     public var name: String { String(decoding: key, as: UTF8.self) }
   }
 
-  public static func text(_ text: String) -> JSONValue { .string(Array(text.utf8)) }
-  public static func integer(_ value: UInt64) -> JSONValue { .number(String(value)) }
+  public static func text(_ text: String) -> SpelledJSON { .string(Array(text.utf8)) }
+  public static func integer(_ value: UInt64) -> SpelledJSON { .number(String(value)) }
 
   /// The value of `key`, or nil when this is no object or has no such key.
-  public subscript(_ key: String) -> JSONValue? {
+  public subscript(_ key: String) -> SpelledJSON? {
     guard case .object(let members) = self else { return nil }
     let bytes = Array(key.utf8)
     return members.first { $0.key == bytes }?.value
@@ -41,7 +41,7 @@ public enum JSONValue: Sendable {
     if case .object(let members) = self { members } else { nil }
   }
 
-  public var elements: [JSONValue]? {
+  public var elements: [SpelledJSON]? {
     if case .array(let elements) = self { elements } else { nil }
   }
 
@@ -58,8 +58,8 @@ public enum JSONValue: Sendable {
   }
 }
 
-extension JSONValue: Equatable {
-  public static func == (left: JSONValue, right: JSONValue) -> Bool {
+extension SpelledJSON: Equatable {
+  public static func == (left: SpelledJSON, right: SpelledJSON) -> Bool {
     switch (left, right) {
     case (.null, .null): true
     case (.bool(let a), .bool(let b)): a == b
@@ -76,7 +76,7 @@ extension JSONValue: Equatable {
   }
 }
 
-extension JSONValue: CustomStringConvertible {
+extension SpelledJSON: CustomStringConvertible {
   /// Compact JSON, for reports.
   public var description: String {
     switch self {
