@@ -1,0 +1,70 @@
+"""Client of coagent: register agents with a sidecar, and call those of every language.
+
+async with connect() as client:
+    async for word in client.stream("words", "one two three"):
+        print(word)
+"""
+
+from ._agents import operation
+from ._calls import Exchange, Reply
+from ._client import Client, connect
+from ._content import Message, Part
+from ._context import Context, current_context
+from ._discovery import AgentCard, Change, Operation, Watch
+from ._errors import (
+    AbortedError,
+    AgentError,
+    AlreadyExistsError,
+    CancelledCallError,
+    DeadlineExceededError,
+    FailedPreconditionError,
+    InternalError,
+    InvalidArgumentError,
+    NotFoundError,
+    PermissionDeniedError,
+    RemoteCause,
+    ResourceExhaustedError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnimplementedError,
+)
+from ._local import local
+from ._receiving import MessageReader, PartReader
+from ._registration import Registration
+from ._version import VERSION as __version__
+
+__all__ = [
+    "AbortedError",
+    "AgentCard",
+    "AgentError",
+    "AlreadyExistsError",
+    "CancelledCallError",
+    "Change",
+    "Client",
+    "Context",
+    "DeadlineExceededError",
+    "Exchange",
+    "FailedPreconditionError",
+    "InternalError",
+    "InvalidArgumentError",
+    "Message",
+    "MessageReader",
+    "NotFoundError",
+    "Operation",
+    "Part",
+    "PartReader",
+    "PermissionDeniedError",
+    "Registration",
+    "RemoteCause",
+    "Reply",
+    "ResourceExhaustedError",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "UnimplementedError",
+    "Watch",
+    "__version__",
+    "connect",
+    "current_context",
+    "local",
+    "operation",
+]

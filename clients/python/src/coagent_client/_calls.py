@@ -1,0 +1,401 @@
+"""The caller's side of a call, and the reply that it gives.
+
+A call that fails with `retry:true` (no agent saw it) is made again within its time, a few times;
+nothing else is ever repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ._content import Encoded, Message, encode, joined
+from ._errors import (
+    AgentError,
+    CancelledCallError,
+    DeadlineExceededError,
+    FailedPreconditionError,
+    UnavailableError,
+)
+from ._receiving import (
+    MessageReader,
+    PartReader,
+    Receiving,
+    call_on_loop,
+    message_of,
+)
+from ._sending import Sending
+from ._wire import FRAME_COST, WINDOW_DEFAULT, Fields
+
+if TYPE_CHECKING:
+    from ._connection import Connection
+    from ._verbs import Verbs
+
+T = TypeVar("T")
+
+_REPEAT_DELAY_S = 0.05
+_REPEAT_DELAY_MAX_S = 2.0
+
+
+class Request:
+    """What a call says, ready to be written, and again if it is repeated."""
+
+    __slots__ = (
+        "address",
+        "content",
+        "deadline",
+        "first",
+        "is_lazy",
+        "is_open",
+        "parent",
+        "rest",
+        "window",
+    )
+
+    def __init__(self, address: str, rest: str, content: bytes) -> None:
+        self.address = address
+        self.rest = rest
+        """The header behind the id, without its closing brace, parent and time."""
+        self.content = content
+        self.first: Encoded | None = None
+        """The first message where it is too large for the call's own frame."""
+        self.deadline = 0.0
+        self.is_open = False
+        """The caller sends messages of its own behind the first."""
+        self.is_lazy = False
+        self.window = WINDOW_DEFAULT
+        self.parent: tuple[Connection, int] | None = None
+
+    @property
+    def has_input(self) -> bool:
+        """Whether `data` frames follow the call's own."""
+        return self.is_open or self.first is not None
+
+
+class OwnCall:
+    """An open call of ours: an endpoint of the connection, the source of a Reply."""
+
+    __slots__ = (
+        "__weakref__",
+        "_attempts",
+        "_is_started",
+        "_timer",
+        "client",
+        "connection",
+        "first_sent",
+        "ident",
+        "receiving",
+        "request",
+        "sending",
+    )
+
+    def __init__(self, client: Verbs, request: Request) -> None:
+        self.client = client
+        self.request = request
+        self.connection: Connection | None = None
+        self.ident = 0
+        self.sending: Sending | None = None
+        self.receiving = Receiving(client.loop, request.window, self._grant, self.cancel)
+        self._attempts = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_started = not request.is_lazy
+        self.first_sent: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Writes the call, or waits for a connection to write it to."""
+        client = self.client
+        request = self.request
+        connection = client.connection
+        if (
+            connection is None
+            or not connection.is_open
+            or (connection.is_draining and request.parent is None)
+        ):
+            error = client.end_error
+            if error is not None:
+                self.receiving.end(error)
+                return
+            client.waiting.append(self)
+            if request.deadline:
+                self._timer = client.loop.call_at(request.deadline, self._late)
+            return
+        header = request.rest
+        if request.deadline:
+            left_ms = int((request.deadline - client.loop.time()) * 1000)
+            if left_ms <= 0:
+                self._late()
+                return
+            header += f',"timeout_ms":{left_ms}'
+        if request.parent is not None:
+            if request.parent[0] is not connection:
+                self.receiving.end(
+                    CancelledCallError(
+                        "the call this serves was lost with its connection", reason="parent_ended"
+                    )
+                )
+                return
+            header += f',"parent":{request.parent[1]}'
+        self.connection = connection
+        self.ident = connection.open_id(self, "call", header + "}", request.content)
+        if request.has_input:
+            window = WINDOW_DEFAULT
+            if request.content:
+                window -= len(request.content) + FRAME_COST
+            self.sending = Sending(connection, self.ident, window)
+        if request.first is not None:
+            self.first_sent = client.loop.create_task(self._send_first(request.first))
+        if request.is_lazy and self._is_started:
+            self._grant(request.window)
+        if request.deadline:
+            client.watch_deadlines()
+
+    async def _send_first(self, first: Encoded) -> None:
+        assert self.sending is not None
+        try:
+            await self.sending.send(first, end=not self.request.is_open)
+        except AgentError:
+            return  # The reply says it.
+
+    def cancel(self, reason: str = "") -> None:
+        """Ends the call here and all below it. Once it has ended, nothing happens."""
+        if self.receiving.ended:
+            return
+        ident, connection = self.ident, self.connection
+        self._forget()
+        self.receiving.end(
+            CancelledCallError("the call was left by its caller", reason="cancelled")
+        )
+        if ident and connection is not None and connection.error is None:
+            connection.write(f'{{"op":"cancel","id":{ident}}}')
+
+    def begin(self) -> None:
+        """A lazy call starts with its first reader."""
+        if not self._is_started:
+            self._is_started = True
+            if self.ident:
+                self._grant(self.request.window)
+
+    def on_data(self, fields: Fields, content: bytes) -> None:
+        if fields.get("end") is True:
+            self._forget()
+        self.receiving.frame(fields, content)
+
+    def on_credit(self, size: int) -> None:
+        if self.sending is not None:
+            self.sending.credit(size)
+
+    def on_ok(self) -> None:
+        return
+
+    def on_error(self, error: AgentError, more: bool) -> None:
+        error.address = self.request.address
+        if more:
+            self.receiving.failed_at(error)
+            return
+        self._forget(error)
+        if error.retry and self._may_repeat():
+            self._repeat(error)
+        else:
+            self.receiving.end(error)
+
+    def on_cancel(self, reason: str) -> None:
+        self.on_error(CancelledCallError("the sidecar ended the call", reason="cancelled"), False)
+
+    def on_lost(self, error: AgentError) -> None:
+        self._forget(error)
+        lost = UnavailableError(
+            error.message, reason="connection_lost", address=self.request.address
+        )
+        lost.__cause__ = error
+        self.receiving.end(lost)
+
+    def expire(self, now: float) -> None:
+        """The sidecar did not keep the deadline: the call ends here, a second late."""
+        if self.request.deadline and now > self.request.deadline + 1.0:
+            self._late()
+
+    def _late(self) -> None:
+        ident, connection = self.ident, self.connection
+        self._forget()
+        self.receiving.end(
+            DeadlineExceededError(
+                "no answer in time", reason="deadline", address=self.request.address
+            )
+        )
+        if ident and connection is not None and connection.error is None:
+            connection.write(f'{{"op":"cancel","id":{ident}}}')
+
+    def _may_repeat(self) -> bool:
+        # With input of its own, messages may have gone that cannot be sent again.
+        return (
+            self._attempts < self.client.repeats
+            and self.receiving.last.index == 0
+            and not self.request.has_input
+        )
+
+    def _repeat(self, error: AgentError) -> None:
+        delay_s = min(_REPEAT_DELAY_S * 2**self._attempts, _REPEAT_DELAY_MAX_S)
+        delay_s *= random.uniform(0.5, 1.5)
+        after_ms = error.details.get("retry_after_ms")
+        if type(after_ms) is int:
+            delay_s = max(delay_s, after_ms / 1000)
+        loop = self.client.loop
+        if self.request.deadline and loop.time() + delay_s >= self.request.deadline:
+            self.receiving.end(error)
+            return
+        self._attempts += 1
+        self._timer = loop.call_later(delay_s, self.restart)
+
+    def restart(self) -> None:
+        """Made again, or for the first time now that there is a connection."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self.receiving.ended:
+            self.start()
+
+    def _grant(self, size: int) -> None:
+        connection = self.connection
+        if self.ident and connection is not None and connection.error is None:
+            connection.write(f'{{"op":"credit","id":{self.ident},"bytes":{size}}}')
+
+    def _forget(self, error: AgentError | None = None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.connection is not None:
+            self.connection.end_id(self.ident)
+        if self.sending is not None:
+            self.sending.close(
+                error or FailedPreconditionError("the call has ended", reason="call_ended")
+            )
+        if self.first_sent is not None:
+            self.first_sent.cancel()
+            self.first_sent = None
+        self.ident = 0
+        self.connection = None
+
+
+class Reply(Generic[T]):
+    """What a call answers: await it whole, or iterate over its messages as they come.
+
+    Any number of readers, early or late, read the same from the start. `await reply` gives one
+    value: None if nothing came, the value if one did, several texts joined, other values listed.
+    Leaving the last loop over it, or `aclose`, cancels the call down to the agent.
+    """
+
+    __slots__ = ("_call", "_convert", "_start")
+
+    def __init__(self, call: OwnCall, convert: Callable[[Fields, bytes], T]) -> None:
+        self._call = call
+        self._convert = convert
+        self._start = call.receiving.last
+        call.start()
+
+    @property
+    def address(self) -> str:
+        """What was called."""
+        return self._call.request.address
+
+    @property
+    def is_done(self) -> bool:
+        """The last frame is here, or the call failed."""
+        return self._call.receiving.ended
+
+    @property
+    def error(self) -> AgentError | None:
+        """The error that ended it, if one did."""
+        return self._call.receiving.error
+
+    def __aiter__(self) -> MessageReader[T]:
+        self._call.begin()
+        return MessageReader(self._call.receiving, self._start, self._convert)
+
+    def messages(self, *, errors: bool = False) -> MessageReader[Message]:
+        """Messages with type, content type and ext. With `errors`, an error at a position of the
+        stream is a message with `error` set; else it is raised there."""
+        self._call.begin()
+        return MessageReader(self._call.receiving, self._start, message_of, shows_errors=errors)
+
+    def parts(self) -> PartReader:
+        """Pieces as they come, tokens for instance: str of texts, bytes of anything else."""
+        self._call.begin()
+        return PartReader(self._call.receiving, self._start)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self.whole().__await__()
+
+    async def whole(self) -> Any:
+        """One value, see the class."""
+        return joined([value async for value in self])
+
+    async def aclose(self) -> None:
+        """Cancels the call if it has not ended."""
+        self._call.cancel()
+
+    def cancel(self) -> None:
+        """As `aclose`, for where nothing can be awaited."""
+        self._call.cancel()
+
+    async def __aenter__(self) -> Reply[T]:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._call.cancel()
+
+    def __del__(self) -> None:
+        call = getattr(self, "_call", None)
+        if call is not None and not call.receiving.ended and call.receiving.readers == 0:
+            call_on_loop(call.receiving, call.cancel)
+
+
+class Exchange(Reply[T]):
+    """A call open in both directions: `send`, `end`, and the reply to iterate over."""
+
+    __slots__ = ()
+
+    async def send(
+        self,
+        value: object,
+        *,
+        type: str | None = None,
+        content_type: str | None = None,
+    ) -> None:
+        """Sends one message, waiting for the agent's credit; raises what ended the call."""
+        message = encode(value)
+        if type is not None:
+            message.type = type
+        if content_type is not None:
+            message.content_type = content_type
+        await (await self._sending()).send(message)
+
+    async def end(self) -> None:
+        """No more input. The reply goes on."""
+        sending = await self._sending()
+        if sending.error is None:
+            await sending.finish()
+
+    async def __aenter__(self) -> Exchange[T]:
+        return self
+
+    async def _sending(self) -> Sending:
+        call = self._call
+        while call.sending is None:
+            if call.receiving.ended:
+                raise call.receiving.error or FailedPreconditionError(
+                    "the call has ended", reason="call_ended"
+                )
+            await call.client.wait_connected()
+        if call.first_sent is not None:
+            await asyncio.shield(call.first_sent)
+        return call.sending
+
+
+def fit_content(request: Request, message: Encoded, connection_bytes_max: int) -> None:
+    """Puts the message into the call's frame, or behind it in parts if it is over the limit."""
+    if len(message.content) <= connection_bytes_max:
+        request.content = message.content
+    else:
+        request.first = message

@@ -1,0 +1,140 @@
+"""What an agent knows of the call it handles, and how it calls others for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ._content import Message
+from ._errors import Detail
+from ._receiving import MessageReader, message_of
+from ._wire import Fields
+
+if TYPE_CHECKING:
+    from ._calls import Exchange, Reply
+    from ._hosting import HostedCall
+
+T = TypeVar("T")
+
+current: ContextVar[Context | None] = ContextVar("coagent_client_context", default=None)
+
+
+class Context:
+    """The call being handled. Give an agent's function a parameter hinted `Context` to get it.
+
+    Calls made through it, or through the client while it is handled, are children of this call:
+    they have at most its time, end when it is cancelled, and carry its `trace` and `ext`.
+    """
+
+    __slots__ = ("_call", "_fields")
+
+    def __init__(self, call: HostedCall, fields: Fields) -> None:
+        self._call = call
+        self._fields = fields
+
+    @property
+    def address(self) -> str:
+        """What was called: `name` or `name:session`."""
+        return str(self._fields["to"])
+
+    @property
+    def name(self) -> str:
+        """The agent's name."""
+        return self.address.partition(":")[0]
+
+    @property
+    def session(self) -> str:
+        """The session, or "" if the call has none."""
+        return self.address.partition(":")[2]
+
+    @property
+    def sender(self) -> str:
+        """The address of the agent that calls, or ""."""
+        return str(self._fields.get("from", ""))
+
+    @property
+    def type(self) -> str:
+        """The type of the first message, or ""."""
+        return str(self._fields.get("type", ""))
+
+    @property
+    def ext(self) -> Mapping[str, Detail]:
+        """What the caller said to whoever handles this. It proves nothing."""
+        ext: Mapping[str, Detail] = self._fields.get("ext") or {}
+        return ext
+
+    @property
+    def trace(self) -> str:
+        """The caller's traceparent, or ""."""
+        return str(self._fields.get("trace", ""))
+
+    @property
+    def is_new(self) -> bool:
+        """This call creates its session."""
+        return self._fields.get("new") is True
+
+    @property
+    def is_send(self) -> bool:
+        """Nobody waits for an answer; what is returned is dropped."""
+        return self._fields.get("oneway") is True
+
+    @property
+    def is_observation(self) -> bool:
+        """A message to take note of, not to act on."""
+        return self._fields.get("observe") is True
+
+    @property
+    def deadline(self) -> float | None:
+        """When the caller stops waiting, in the loop's time, or None."""
+        return self._call.deadline
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds until then, or None."""
+        deadline = self._call.deadline
+        return None if deadline is None else max(0.0, deadline - self._call.loop.time())
+
+    @property
+    def cancelled(self) -> bool:
+        """The caller left, or its time is over. For plain functions, which nothing interrupts."""
+        return self._call.is_cancelled
+
+    def messages(self) -> MessageReader[Message]:
+        """The input behind the message that the function got as its argument; all of it if it
+        takes none. Credit is granted as this is read."""
+        return self._call.input_reader(message_of)
+
+    def __aiter__(self) -> MessageReader[Any]:
+        return self._call.input_reader(self._call.input_value)
+
+    async def call(self, to: str, body: object = None, **options: Any) -> Any:
+        """As `Client.call`, as a child of this call."""
+        return await self._call.client.call(to, body, parent=self, **options)
+
+    def stream(self, to: str, body: object = None, **options: Any) -> Reply[Any]:
+        """As `Client.stream`, as a child of this call."""
+        return self._call.client.stream(to, body, parent=self, **options)
+
+    def open(self, to: str, body: object = None, **options: Any) -> Exchange[Any]:
+        """As `Client.open`, as a child of this call."""
+        return self._call.client.open(to, body, parent=self, **options)
+
+    async def send(self, to: str, body: object = None, **options: Any) -> None:
+        """As `Client.send`, as a child of this call."""
+        await self._call.client.send(to, body, parent=self, **options)
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """For plain functions, which run in a thread: `context.wait(context.call(…))`."""
+        return asyncio.run_coroutine_threadsafe(work, self._call.loop).result()
+
+    @property
+    def hosted(self) -> HostedCall:
+        """The library's side of it."""
+        return self._call
+
+
+def current_context() -> Context | None:
+    """The call that is being handled here, or None."""
+    return current.get()

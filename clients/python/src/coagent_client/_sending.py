@@ -1,0 +1,185 @@
+"""One direction of a call as its sender sees it: messages go out while there is credit.
+
+A frame may be sent while the window is above zero, and overdraws it by itself at most. Content
+over 256 KiB goes in parts, so that nothing else waits long behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ._content import TEXT_TYPE, Encoded, Part
+from ._errors import AgentError, FailedPreconditionError
+from ._wire import FRAME_COST, INTEGER_MAX, PART_BYTES_MAX, flat_object, quoted
+
+if TYPE_CHECKING:
+    from ._connection import Connection
+
+
+class Sending:
+    """The sender of one direction. Frames are numbered by nothing: order is the order of calls."""
+
+    __slots__ = ("_connection", "_error", "_in_part", "_lock", "_waiters", "ident", "window")
+
+    def __init__(self, connection: Connection, ident: int, window: int) -> None:
+        self._connection = connection
+        self.ident = ident
+        self.window = window
+        self._in_part = False
+        self._error: AgentError | None = None
+        self._lock: asyncio.Lock | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+
+    @property
+    def may_send(self) -> bool:
+        """There is credit, the socket takes more, and the call goes on."""
+        return self.window > 0 and not self._connection.is_paused and self._error is None
+
+    @property
+    def error(self) -> AgentError | None:
+        """Why nothing can be sent any more."""
+        return self._error
+
+    def credit(self, size: int) -> None:
+        """The receiver grants more."""
+        self.window = min(self.window + size, INTEGER_MAX)
+        if self.window > 0:
+            self.wake()
+
+    def close(self, error: AgentError) -> None:
+        """The direction is over; who waits to send gets this."""
+        if self._error is None:
+            self._error = error
+            self.wake()
+
+    def wake(self) -> None:
+        """Lets those who wait for credit or for the socket look again."""
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def try_send(self, message: Encoded, *, end: bool = False) -> bool:
+        """Sends at once if that needs no waiting. `end`: the last of this direction."""
+        if (
+            self.window <= 0
+            or self._in_part
+            or self._connection.is_paused
+            or self._error is not None
+            or len(message.content) > PART_BYTES_MAX
+            or (self._lock is not None and self._lock.locked())
+        ):
+            return False
+        self._write(message, message.content, part=False, end=end, first=True)
+        return True
+
+    async def send(self, message: Encoded, *, end: bool = False) -> None:
+        """Sends one message, in parts if it is large, waiting for credit before each."""
+        if self.try_send(message, end=end):
+            return
+        if self._lock is None:
+            self._lock = asyncio.Lock()
+        async with self._lock:
+            await self._end_part()
+            content = message.content
+            at = 0
+            while True:
+                await self.ready()
+                stop = _cut_at(content, at, message.content_type)
+                is_last = stop == len(content)
+                self._write(
+                    message, content[at:stop], part=not is_last, end=end and is_last, first=at == 0
+                )
+                at = stop
+                if is_last:
+                    return
+
+    async def send_part(self, part: Part) -> None:
+        """Sends a piece of a message that goes on."""
+        content = part.content
+        message = (
+            Encoded(content.encode("utf-8"), TEXT_TYPE, part.type)
+            if isinstance(content, str)
+            else Encoded(bytes(content), "application/octet-stream", part.type)
+        )
+        if not self.may_send:
+            await self.ready()
+        first, self._in_part = not self._in_part, True
+        self._write(message, message.content, part=True, end=False, first=first)
+
+    async def ready(self) -> None:
+        """Waits until a frame may be sent; raises the error that ended the call."""
+        while not self.may_send:
+            if self._error is not None:
+                raise self._error.with_traceback(None)
+            waiter: asyncio.Future[None] = self._connection.loop.create_future()
+            self._waiters.append(waiter)
+            if self._connection.is_paused:
+                self._connection.stalled.add(self)
+            await waiter
+
+    async def finish(self) -> None:
+        """No more messages: an empty last frame, which needs no credit."""
+        if self._lock is not None and self._lock.locked():
+            async with self._lock:
+                self.end()
+        else:
+            self.end()
+
+    def end(self) -> None:
+        """As `finish`, where no other task is sending."""
+        if self._error is None:
+            self._connection.write(f'{{"op":"data","id":{self.ident},"end":true}}')
+            self.close(FailedPreconditionError("the input has ended", reason="call_ended"))
+
+    async def _end_part(self) -> None:
+        if self._in_part:
+            await self.ready()
+            self._in_part = False
+            self.window -= FRAME_COST
+            self._connection.write(f'{{"op":"data","id":{self.ident}}}')
+
+    def _write(
+        self, message: Encoded, content: bytes, *, part: bool, end: bool, first: bool
+    ) -> None:
+        self.window -= len(content) + FRAME_COST
+        if first:
+            rest = data_rest(message.type, message.content_type, part, end)
+            if message.ext:
+                rest = f',"ext":{flat_object(message.ext, "ext")}{rest}'
+        else:
+            rest = _later_rest[part, end]
+        self._connection.write(f'{{"op":"data","id":{self.ident}{rest}', content)
+
+
+_later_rest = {
+    (False, False): "}",
+    (True, False): ',"part":true}',
+    (False, True): ',"end":true}',
+}
+
+
+@lru_cache(maxsize=1024)
+def data_rest(type: str, content_type: str, part: bool, end: bool) -> str:
+    """What follows the id in the header of a message's first frame."""
+    rest = f',"type":{quoted(type)}' if type else ""
+    if content_type != "application/json":
+        rest += f',"content_type":{quoted(content_type)}'
+    if part:
+        rest += ',"part":true'
+    if end:
+        rest += ',"end":true'
+    return rest + "}"
+
+
+def _cut_at(content: bytes, at: int, content_type: str) -> int:
+    """Where the piece that starts at `at` stops: texts are cut between characters."""
+    stop = at + PART_BYTES_MAX
+    if stop >= len(content):
+        return len(content)
+    if content_type.startswith("text/"):
+        while content[stop] & 0xC0 == 0x80 and stop > at + PART_BYTES_MAX - 4:
+            stop -= 1
+    return stop

@@ -1,0 +1,525 @@
+"""What one does with a client: register, call, stream, open, send, discover, watch."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+
+from ._address import quoted_address
+from ._agents import AgentSpec, message_converter
+from ._calls import Exchange, OwnCall, Reply, Request, fit_content
+from ._connection import Connection
+from ._content import Encoded, encode
+from ._context import Context, current
+from ._discovery import AgentCard, Watch, card_of, query
+from ._errors import (
+    AgentError,
+    CancelledCallError,
+    DeadlineExceededError,
+    Detail,
+    InvalidArgumentError,
+)
+from ._receiving import message_of, value_of
+from ._registration import Registration
+from ._sends import Acknowledged
+from ._wire import CONTENT_BYTES_MAX, WINDOW_DEFAULT, Fields, flat_object, quoted
+
+if TYPE_CHECKING:
+    from ._hosting import Hosting
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+TIMEOUT_S: Final = 30.0
+
+
+class Inherit:
+    """The default of `parent`: the call being handled where the verb is used."""
+
+
+INHERIT: Final = Inherit()
+
+
+class Verbs:
+    """The verbs of a client, on whatever connection it has at the moment."""
+
+    loop: asyncio.AbstractEventLoop
+    connection: Connection | None
+    repeats: int
+    hosting: Hosting
+    end_error: AgentError | None
+    waiting: list[OwnCall]
+    _thread: int
+    _registrations: list[Registration]
+    _deadline_timer: asyncio.TimerHandle | None
+
+    async def wait_connected(self) -> None:
+        """Returns when there is a connection; raises if there will be none."""
+        raise NotImplementedError
+
+    # Calling
+
+    @overload
+    async def call(
+        self,
+        to: str,
+        body: object = None,
+        *,
+        returns: type[T],
+        timeout: float | None = TIMEOUT_S,
+        type: str | None = None,
+        content_type: str | None = None,
+        ext: Mapping[str, Detail] | None = None,
+        trace: str | None = None,
+        sender: str | None = None,
+        window: int = WINDOW_DEFAULT,
+        parent: Context | Inherit | None = INHERIT,
+        detach: bool = False,
+    ) -> T: ...
+    @overload
+    async def call(
+        self,
+        to: str,
+        body: object = None,
+        *,
+        timeout: float | None = TIMEOUT_S,
+        returns: Any = None,
+        type: str | None = None,
+        content_type: str | None = None,
+        ext: Mapping[str, Detail] | None = None,
+        trace: str | None = None,
+        sender: str | None = None,
+        window: int = WINDOW_DEFAULT,
+        parent: Context | Inherit | None = INHERIT,
+        detach: bool = False,
+    ) -> Any: ...
+    async def call(
+        self,
+        to: str,
+        body: object = None,
+        *,
+        returns: Any = None,
+        timeout: float | None = TIMEOUT_S,
+        **options: Any,
+    ) -> Any:
+        """Calls an agent and returns the one value it answers.
+
+        Several texts are joined, other messages listed, none is None. `timeout` in seconds is
+        also the agent's deadline. `returns` is what each message is made into (a dataclass, a
+        pydantic model, …). Raises the AgentError of the code the call failed with. Cancelling
+        the task cancels the call down to the agent.
+        """
+        return await self.stream(to, body, returns=returns, timeout=timeout, **options).whole()
+
+    @overload
+    def stream(
+        self,
+        to: str,
+        body: object = None,
+        *,
+        returns: type[T],
+        timeout: float | None = None,
+        type: str | None = None,
+        content_type: str | None = None,
+        ext: Mapping[str, Detail] | None = None,
+        trace: str | None = None,
+        sender: str | None = None,
+        window: int = WINDOW_DEFAULT,
+        lazy: bool = False,
+        parent: Context | Inherit | None = INHERIT,
+        detach: bool = False,
+    ) -> Reply[T]: ...
+    @overload
+    def stream(
+        self,
+        to: str,
+        body: object = None,
+        *,
+        returns: Any = None,
+        timeout: float | None = None,
+        type: str | None = None,
+        content_type: str | None = None,
+        ext: Mapping[str, Detail] | None = None,
+        trace: str | None = None,
+        sender: str | None = None,
+        window: int = WINDOW_DEFAULT,
+        lazy: bool = False,
+        parent: Context | Inherit | None = INHERIT,
+        detach: bool = False,
+    ) -> Reply[Any]: ...
+    def stream(
+        self,
+        to: str,
+        body: object = None,
+        *,
+        returns: Any = None,
+        **options: Any,
+    ) -> Reply[Any]:
+        """Calls an agent, at once, and returns its reply to iterate over: `async for value in …`.
+
+        `window` bounds, in bytes, how far the agent may run ahead of the fastest reader (1: one
+        message at a time). With `lazy` it starts with the first reader. Leaving the loop
+        cancels the call.
+        """
+        return Reply(self._call(to, body, **options), _conversion(returns))
+
+    def open(
+        self,
+        to: str,
+        body: object = None,
+        *,
+        returns: Any = None,
+        timeout: float | None = None,
+        type: str | None = None,
+        content_type: str | None = None,
+        ext: Mapping[str, Detail] | None = None,
+        trace: str | None = None,
+        sender: str | None = None,
+        window: int = WINDOW_DEFAULT,
+        parent: Context | Inherit | None = INHERIT,
+        detach: bool = False,
+    ) -> Exchange[Any]:
+        """Opens a call in both directions: `send` messages, `end` the input, iterate the reply.
+
+        A body that is not None is the first message.
+        """
+        call = self._call(
+            to,
+            body,
+            timeout=timeout,
+            type=type,
+            content_type=content_type,
+            ext=ext,
+            trace=trace,
+            sender=sender,
+            window=window,
+            parent=parent,
+            detach=detach,
+            is_open=True,
+        )
+        return Exchange(call, _conversion(returns))
+
+    async def send(
+        self,
+        to: str,
+        body: object = None,
+        *,
+        ack: bool = True,
+        observe: bool = False,
+        timeout: float | None = None,
+        type: str | None = None,
+        content_type: str | None = None,
+        ext: Mapping[str, Detail] | None = None,
+        trace: str | None = None,
+        sender: str | None = None,
+        parent: Context | Inherit | None = INHERIT,
+    ) -> None:
+        """Sends one message that nobody answers.
+
+        With `ack` (the default) returns once it is in the agent's mailbox, or raises; without,
+        what is lost is lost. `observe`: to take note of, not to act on. `timeout`: how long it
+        may wait there.
+        """
+        message = _message(body, type, content_type)
+        if len(message.content) > self._content_bytes_max():
+            raise InvalidArgumentError(
+                f"content of {len(message.content)} bytes exceeds {self._content_bytes_max()}",
+                reason="too_large",
+            )
+        rest = _call_rest(to, message.type, message.content_type)
+        rest += _options_rest(message, ext, trace, sender, self._context(parent))
+        if observe:
+            rest += ',"observe":true'
+        if timeout is not None:
+            rest += f',"timeout_ms":{_milliseconds(timeout)}'
+        attempt = 0
+        while True:
+            await self.wait_connected()
+            connection = self.connection
+            assert connection is not None
+            header = rest + _parent_rest(self._parent(parent), connection)
+            if not ack:
+                connection.write(f'{{"op":"send"{header}}}', message.content)
+                return
+            waiting = Acknowledged(self.loop, to)
+            connection.open_id(waiting, "send", header + "}", message.content)
+            answered, _ = await asyncio.wait([waiting.answer], timeout=timeout or TIMEOUT_S)
+            if not answered:
+                raise DeadlineExceededError("not acknowledged in time", reason="deadline")
+            error = waiting.answer.result()
+            if error is None:
+                return
+            if not error.retry or attempt >= self.repeats:
+                raise error
+            attempt += 1
+            await asyncio.sleep(0.05 * 2**attempt * random.uniform(0.5, 1.5))
+
+    async def discover(
+        self,
+        namespace: str = "",
+        *,
+        recursive: bool = False,
+        inclusive: bool = False,
+        detailed: bool = False,
+        labels: Mapping[str, str] | None = None,
+        timeout: float | None = TIMEOUT_S,
+    ) -> list[AgentCard]:
+        """The agents of a namespace, by name: those one segment below it, with `recursive` all
+        below, with `inclusive` itself too. `detailed` adds version, labels, operations and the
+        number of replicas; `labels` must all match."""
+        body = query(namespace, recursive, inclusive, detailed, labels)
+        reply = await self.call("discovery", body, type="DiscoveryQuery", timeout=timeout)
+        return [card_of(each) for each in reply["agents"]]
+
+    def watch(
+        self,
+        namespace: str = "",
+        *,
+        recursive: bool = False,
+        inclusive: bool = False,
+        detailed: bool = False,
+        labels: Mapping[str, str] | None = None,
+        from_revision: int | None = None,
+    ) -> Watch:
+        """As `discover`, and then every change: an async iterator of Change."""
+        return Watch(self, query(namespace, recursive, inclusive, detailed, labels), from_revision)
+
+    # Hosting
+
+    def register(
+        self,
+        name: str,
+        target: Callable[..., Any],
+        *,
+        description: str = "",
+        version: str = "",
+        labels: Mapping[str, str] | None = None,
+        concurrency: int | None = None,
+        session_concurrency: int | None = None,
+        idle: float | None = None,
+        exclusive: bool = False,
+        make: Callable[..., Any] | None = None,
+    ) -> Registration:
+        """Hosts an agent here: a function, or a class with one instance per session.
+
+        `await` the registration to know that calls from anywhere reach it now. `concurrency`
+        bounds its open calls, `session_concurrency` those of one session (1); a session is closed
+        after `idle` seconds (300; 0: never). `make` makes the instances of a class.
+        """
+        return self._register(
+            name,
+            AgentSpec(target, sys._getframe(1).f_locals),
+            make=make,
+            description=description,
+            version=version,
+            labels=labels,
+            concurrency=concurrency,
+            session_concurrency=session_concurrency,
+            idle=idle,
+            exclusive=exclusive,
+        )
+
+    def agent(self, name: str, **options: Any) -> Callable[[F], F]:
+        """`register` as a decorator of a function or class, with the same options.
+
+        It may stand before the client is entered; `serve` and `run` wait for the sidecar's
+        answer and raise what was wrong.
+        """
+
+        def decorate(target: F) -> F:
+            options.setdefault("make", None)
+            for key in ("description", "version"):
+                options.setdefault(key, "")
+            for key in ("labels", "concurrency", "session_concurrency", "idle"):
+                options.setdefault(key, None)
+            options.setdefault("exclusive", False)
+            self._register(name, AgentSpec(target, sys._getframe(1).f_locals), **options)
+            return target
+
+        return decorate
+
+    def forget(self, registration: Registration) -> None:
+        """It is not to be made again after a reconnect."""
+        if registration in self._registrations:
+            self._registrations.remove(registration)
+
+    def _register(self, name: str, spec: AgentSpec, **options: Any) -> Registration:
+        quoted_address(name)
+        if ":" in name:
+            raise InvalidArgumentError(f"{name!r} is no agent's name", reason="bad_address")
+        if any(each.name == name for each in self._registrations):
+            raise InvalidArgumentError(f"{name} is registered here already", reason="bad_field")
+        registration = Registration(self, name, spec, **options)
+        self._registrations.append(registration)
+        if self.connection is not None and self.connection.error is None:
+            registration.start(self.connection)
+        return registration
+
+    # Parts of a call
+
+    def _call(
+        self,
+        to: str,
+        body: object,
+        *,
+        timeout: float | None = None,
+        type: str | None = None,
+        content_type: str | None = None,
+        ext: Mapping[str, Detail] | None = None,
+        trace: str | None = None,
+        sender: str | None = None,
+        window: int = WINDOW_DEFAULT,
+        lazy: bool = False,
+        parent: Context | Inherit | None = INHERIT,
+        detach: bool = False,
+        is_open: bool = False,
+    ) -> OwnCall:
+        self._check_thread()
+        message = _message(body, type, content_type)
+        context = self._context(parent)
+        rest = _call_rest(to, message.type, message.content_type)
+        if context is not None or ext or trace or sender or message.ext:
+            rest += _options_rest(message, ext, trace, sender, context)
+        request = Request(to, rest, b"")
+        if body is not None:
+            fit_content(request, message, self._content_bytes_max())
+        request.is_open = is_open
+        if window != WINDOW_DEFAULT or lazy:
+            request.window = max(1, window)
+            request.is_lazy = lazy
+            request.rest += f',"window":{0 if lazy else request.window}'
+            if lazy:
+                request.rest += ',"lazy":true'
+        if request.has_input:
+            request.rest += ',"input":true'
+        if detach:
+            request.rest += ',"detach":true'
+        if timeout is not None:
+            request.deadline = self.loop.time() + timeout
+        request.parent = self._parent(parent)
+        return OwnCall(self, request)
+
+    def _context(self, parent: Context | Inherit | None) -> Context | None:
+        return current.get() if isinstance(parent, Inherit) else parent
+
+    def _parent(self, parent: Context | Inherit | None) -> tuple[Connection, int] | None:
+        """The connection and id of the call that a new one serves.
+
+        A context that is only inherited, of a call that has ended or that another client
+        handles, is none.
+        """
+        context = self._context(parent)
+        if context is None:
+            return None
+        call = context.hosted
+        if call.is_ended and not isinstance(parent, Inherit):
+            raise CancelledCallError("the call this serves has ended", reason="parent_ended")
+        if call.is_ended or call.client is not self:
+            return None
+        return call.connection, call.ident
+
+    def _content_bytes_max(self) -> int:
+        connection = self.connection
+        return CONTENT_BYTES_MAX if connection is None else connection.content_bytes_max
+
+    def _check_thread(self) -> None:
+        if threading.get_ident() != self._thread:
+            if not self._thread:
+                raise RuntimeError("the client is not connected: use `async with connect()`")
+            raise RuntimeError(
+                "a client belongs to the thread of its event loop; a plain function calls with "
+                "`context.wait(context.call(…))`, a script with coagent_client.sync"
+            )
+
+    def watch_deadlines(self) -> None:
+        """Ends calls here whose deadline the sidecar lets pass, looking once a second."""
+        if self._deadline_timer is None:
+            self._deadline_timer = self.loop.call_later(1.0, self._look_at_deadlines)
+
+    def _look_at_deadlines(self) -> None:
+        self._deadline_timer = None
+        connection = self.connection
+        if connection is None or connection.error is not None:
+            return
+        now = self.loop.time()
+        is_needed = False
+        for endpoint in list(connection.open.values()):
+            if isinstance(endpoint, OwnCall) and endpoint.request.deadline:
+                endpoint.expire(now)
+                is_needed = True
+        if is_needed:
+            self.watch_deadlines()
+
+
+def _message(body: object, type: str | None, content_type: str | None) -> Encoded:
+    message = Encoded(b"", "application/json") if body is None else encode(body)
+    if type is not None:
+        message.type = type
+    if content_type is not None:
+        message.content_type = content_type
+    return message
+
+
+@lru_cache(maxsize=4096)
+def _call_rest(to: str, type: str, content_type: str) -> str:
+    rest = f',"to":{quoted_address(to)}'
+    if type:
+        rest += f',"type":{quoted(type)}'
+    if content_type != "application/json":
+        rest += f',"content_type":{quoted(content_type)}'
+    return rest
+
+
+def _options_rest(
+    message: Encoded,
+    ext: Mapping[str, Detail] | None,
+    trace: str | None,
+    sender: str | None,
+    context: Context | None,
+) -> str:
+    """What a call says besides its message; trace and ext of the call it serves go on."""
+    rest = ""
+    if context is not None:
+        trace = trace or context.trace
+        if context.ext:
+            ext = {**context.ext, **(ext or {})}
+    if message.ext:
+        ext = {**(ext or {}), **message.ext}
+    if sender:
+        rest += f',"from":{quoted_address(sender)}'
+    if trace:
+        rest += f',"trace":{quoted(trace)}'
+    if ext:
+        rest += f',"ext":{flat_object(ext, "ext")}'
+    return rest
+
+
+def _parent_rest(parent: tuple[Connection, int] | None, connection: Connection) -> str:
+    if parent is None:
+        return ""
+    if parent[0] is not connection:
+        raise CancelledCallError(
+            "the call this serves was lost with its connection", reason="parent_ended"
+        )
+    return f',"parent":{parent[1]}'
+
+
+def _conversion(returns: Any) -> Callable[[Fields, bytes], Any]:
+    if returns is None:
+        return value_of
+    convert = _converter(returns)
+    return lambda fields, content: convert(message_of(fields, content))
+
+
+@lru_cache(maxsize=256)
+def _converter(returns: Any) -> Callable[[Any], Any]:
+    return message_converter(returns)
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))

@@ -1,0 +1,272 @@
+"""Frames: `| H u32be | C u32be | header JSON | content |`, read and written.
+
+What comes from the sidecar begins `{"op":"…","id":N`; the rest of a header repeats from frame to
+frame of a stream, so it is parsed once and remembered by its bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Mapping
+from json.encoder import encode_basestring
+from typing import Any
+
+from ._errors import AgentError, InvalidArgumentError
+
+HEADER_BYTES_MAX_IN = 65_536
+HEADER_BYTES_MAX_OUT = 32_768
+CONTENT_BYTES_MAX = 16 * 1024 * 1024
+EXT_BYTES_MAX = 8_192
+FRAME_COST = 256
+WINDOW_DEFAULT = 1024 * 1024
+PART_BYTES_MAX = 256 * 1024
+INTEGER_MAX = 2**53 - 1
+
+Fields = dict[str, Any]
+"""A header without `op` and `id`. Shared between frames: never changed."""
+
+Frame = tuple[str, int, Fields, bytes]
+"""(op, id or 0 where there is none, the other fields, content)."""
+
+pack_lengths = struct.Struct(">II").pack
+_unpack_lengths = struct.Struct(">II").unpack_from
+_opening = re.compile(rb'\{"op":"([a-z][a-z0-9_]{0,31})","id":([1-9][0-9]{0,15})(?=[,}])')
+_key = re.compile(r"[a-z][a-z0-9_]*\Z")
+_string = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?')
+_REMEMBERED_MAX = 512
+_REMEMBERED_BYTES_MAX = 160
+
+
+class WireError(Exception):
+    """Bytes that cannot be trusted: the connection must close."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class Decoder:
+    """Turns bytes, however they are cut, into frames.
+
+    `feed` never raises: after the first frame that cannot be trusted it returns the frames before
+    it, sets `error` and takes nothing more.
+    """
+
+    __slots__ = (
+        "_held",
+        "_needed",
+        "_remembered",
+        "content_bytes_max",
+        "error",
+        "header_bytes_max",
+    )
+
+    def __init__(
+        self,
+        *,
+        header_bytes_max: int = HEADER_BYTES_MAX_IN,
+        content_bytes_max: int = CONTENT_BYTES_MAX,
+    ) -> None:
+        self.header_bytes_max = header_bytes_max
+        self.content_bytes_max = content_bytes_max
+        self.error: WireError | None = None
+        self._held = bytearray()
+        self._needed = 0
+        self._remembered: dict[bytes, Fields] = {}
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The frames that are complete with these bytes."""
+        frames: list[Frame] = []
+        if self.error is not None:
+            return frames
+        if self._held:
+            self._held += data
+            if len(self._held) < self._needed:
+                return frames
+            data = bytes(self._held)
+            self._held.clear()
+        at = 0
+        size = len(data)
+        remembered = self._remembered
+        try:
+            while size - at >= 8:
+                header_size, content_size = _unpack_lengths(data, at)
+                start = at + 8
+                middle = start + header_size
+                end = middle + content_size
+                if end > size or header_size < 2 or header_size > self.header_bytes_max:
+                    self._check_lengths(header_size, content_size)
+                    break
+                if content_size > self.content_bytes_max:
+                    self._check_lengths(header_size, content_size)
+                opening = _opening.match(data, start, middle)
+                if opening is None:
+                    op, ident, fields = parse_header(data[start:middle])
+                else:
+                    rest = data[opening.end() : middle]
+                    known = remembered.get(rest)
+                    fields = known if known is not None else self._parse_rest(rest)
+                    op = opening[1].decode()
+                    ident = int(opening[2])
+                    if ident > INTEGER_MAX:
+                        raise WireError("bad_header", "id is above 2^53-1")
+                frames.append((op, ident, fields, data[middle:end]))
+                at = end
+        except WireError as error:
+            self.error = error
+            return frames
+        if at < size:
+            self._held += data[at:] if at else data
+            self._needed = 8
+            if size - at >= 8:
+                header_size, content_size = _unpack_lengths(data, at)
+                self._needed = 8 + header_size + content_size
+        return frames
+
+    @property
+    def is_between_frames(self) -> bool:
+        """Nothing of an unfinished frame is held."""
+        return not self._held
+
+    def _check_lengths(self, header_size: int, content_size: int) -> None:
+        if not 2 <= header_size <= self.header_bytes_max:
+            raise WireError(
+                "header_length",
+                f"header of {header_size} bytes is not within 2…{self.header_bytes_max}",
+            )
+        if content_size > self.content_bytes_max:
+            raise WireError(
+                "content_length",
+                f"content of {content_size} bytes exceeds {self.content_bytes_max}",
+            )
+
+    def _parse_rest(self, rest: bytes) -> Fields:
+        if rest == b"}":
+            fields: Fields = {}
+        else:
+            fields = _parse_object(b"{" + rest[1:])
+            if "op" in fields or "id" in fields:
+                raise WireError("bad_header", "a key is there twice")
+        if len(rest) <= _REMEMBERED_BYTES_MAX:
+            if len(self._remembered) >= _REMEMBERED_MAX:
+                self._remembered.clear()
+            self._remembered[rest] = fields
+        return fields
+
+
+def parse_header(raw: bytes) -> tuple[str, int, Fields]:
+    """(op, id or 0, other fields) of any valid header; raises WireError."""
+    fields = _parse_object(raw)
+    op = fields.pop("op", "")
+    ident = fields.pop("id", 0)
+    if not isinstance(op, str):
+        raise WireError("bad_header", "op is not a string")
+    if type(ident) is not int or not 0 <= ident <= INTEGER_MAX:
+        raise WireError("bad_header", "id is not an integer of 0…2^53-1")
+    return op, ident, fields
+
+
+def _parse_object(raw: bytes) -> Fields:
+    try:
+        text = raw.decode("utf-8")
+        parsed = _decode_json(text)
+    except RecursionError:
+        raise WireError("bad_header", "header is nested too deeply") from None
+    except ValueError as error:
+        raise WireError("bad_header", f"header is not JSON: {error}") from None
+    if not isinstance(parsed, dict):
+        raise WireError("bad_header", "header is not a JSON object")
+    for key in parsed:
+        if not _key.match(key):
+            raise WireError("bad_header", f"key {key!r} is not of [a-z][a-z0-9_]*")
+    if "\\" in text:
+        _check_escapes(text, parsed)
+    return parsed
+
+
+def _check_escapes(text: str, parsed: Fields) -> None:
+    if any(found[2] and "\\" in found[1] for found in _string.finditer(text)):
+        raise WireError("bad_header", "a key is escaped")
+    try:
+        json.dumps(parsed, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise WireError("bad_header", "a string holds a lone surrogate") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> Fields:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a key is there twice")
+    return fields
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_decode_json = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode
+
+
+def quoted(text: str) -> str:
+    """A JSON string; raises InvalidArgumentError for a lone surrogate."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidArgumentError(
+            "a header string holds a lone surrogate", reason="bad_field"
+        ) from None
+    return encode_basestring(text)
+
+
+def flat_object(values: Mapping[str, object], name: str, bytes_max: int = EXT_BYTES_MAX) -> str:
+    """A flat JSON object of strings, booleans and integers 0…2^53-1."""
+    members: list[str] = []
+    for key, value in values.items():
+        if value is True:
+            spelled = "true"
+        elif value is False:
+            spelled = "false"
+        elif isinstance(value, str):
+            spelled = quoted(value)
+        elif isinstance(value, int) and 0 <= value <= INTEGER_MAX:
+            spelled = str(value)
+        else:
+            raise InvalidArgumentError(
+                f"{name}[{key!r}] is no string, boolean or integer of 0…2^53-1",
+                reason="bad_field",
+                details={"field": name},
+            )
+        if (
+            not 1 <= len(key.encode("utf-8", "replace")) <= 128
+            or encode_basestring(key) != f'"{key}"'
+        ):
+            raise InvalidArgumentError(
+                f"{name} has a key that is empty, too long or needs escapes: {key!r}",
+                reason="bad_field",
+                details={"field": name},
+            )
+        members.append(f"{quoted(key)}:{spelled}")
+    text = "{" + ",".join(members) + "}"
+    if len(text.encode()) > bytes_max:
+        raise InvalidArgumentError(
+            f"{name} takes more than {bytes_max} bytes", reason="bad_field", details={"field": name}
+        )
+    return text
+
+
+def encode_frame(header: str, content: bytes = b"") -> bytes:
+    """One frame; raises InvalidArgumentError if the header is over the limit."""
+    raw = header.encode("utf-8")
+    if len(raw) > HEADER_BYTES_MAX_OUT:
+        raise InvalidArgumentError(
+            f"header of {len(raw)} bytes exceeds {HEADER_BYTES_MAX_OUT}", reason="too_large"
+        )
+    return pack_lengths(len(raw), len(content)) + raw + content
+
+
+def connection_fault(error: WireError) -> AgentError:
+    """The error under which open calls end when the sidecar's bytes made no sense."""
+    return InvalidArgumentError(error.message, reason=error.reason)
