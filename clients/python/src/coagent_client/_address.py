@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -75,9 +74,3 @@ def parse_url(url: str) -> tuple[str, str | tuple[str, int]]:
     raise InvalidArgumentError(
         f"{url!r} is neither unix:/path nor tcp://host:port", reason="bad_address"
     )
-
-
-def temporary_folder() -> str:
-    """A new private folder with a path short enough for a socket in it."""
-    base = tempfile.gettempdir()
-    return tempfile.mkdtemp(prefix="coagent-", dir=base if len(base) < 60 else "/tmp")

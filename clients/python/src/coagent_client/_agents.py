@@ -84,19 +84,18 @@ class AgentSpec:
     """The operations of an agent, and the class of its sessions if it has one."""
 
     def __init__(self, target: Callable[..., Any], names: dict[str, Any] | None = None) -> None:
-        self.cls = target if isinstance(target, type) else None
+        self.cls: type | None = target if isinstance(target, type) else None
+        cls: Any = self.cls
         self.description = inspect.getdoc(target) or ""
-        if self.cls is None:
+        if cls is None:
             self.operations = [_read(target, None, "", self.description, names)]
         else:
-            if self.cls.__init__ is object.__init__ and not _marked(self.cls):
-                raise TypeError(f"{self.cls.__name__} has no method marked @operation")
             self.operations = [
-                _read(function, self.cls, mark.name, mark.description, names)
-                for function, mark in _marked(self.cls)
+                _read(function, cls, mark.name, mark.description, names)
+                for function, mark in _marked(cls)
             ]
             if not self.operations:
-                raise TypeError(f"{self.cls.__name__} has no method marked @operation")
+                raise TypeError(f"{cls.__name__} has no method marked @operation")
         self._by_type: dict[str, OperationSpec] = {}
         for each in self.operations:
             if each.name in self._by_type:
@@ -118,7 +117,7 @@ class AgentSpec:
         raise UnimplementedError(
             f"no operation for type {type!r}; there is {known}",
             reason="unhandled_type",
-            details={"operations": known},
+            details={"type": type, "operations": known},
         )
 
     def content(self) -> bytes:

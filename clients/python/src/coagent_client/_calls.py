@@ -164,9 +164,7 @@ class OwnCall:
             return
         ident, connection = self.ident, self.connection
         self._forget()
-        self.receiving.end(
-            CancelledCallError("the call was left by its caller", reason="cancelled")
-        )
+        self.receiving.end(CancelledCallError("the caller left the call", reason="cancelled"))
         if ident and connection is not None and connection.error is None:
             connection.write(f'{{"op":"cancel","id":{ident}}}')
 

@@ -286,18 +286,14 @@ class Connection(asyncio.Protocol):
         elif op == "goodbye":
             self.is_draining = True
             self._owner.draining(self)
-        elif op != "pong":
-            self.write(
-                '{"op":"error","code":"unimplemented","reason":"unknown_op",'
-                f'"message":"the client does not know this op","details":{{"op":{quoted(op)}}}}}'
-            )
+        # Anything else is a pong, or of a later version: ignored.
 
     def _on_error(self, ident: int, endpoint: Endpoint | None, fields: Fields) -> None:
         if endpoint is not None:
             endpoint.on_error(error_from_fields(fields), fields.get("more") is True)
         elif ident:
             self._check_late(ident)
-        elif fields.get("reason") != "unknown_op":
+        elif fields.get("reason") not in ("unknown_op", "bad_field", "missing_field"):
             # The connection's fault: the sidecar closes now, and this says why.
             self._fault = error_from_fields(fields)
             if not self.is_welcome:

@@ -62,6 +62,7 @@ class Watch:
     ) -> None:
         self._client = client
         self._body = body
+        self._revision = from_revision
         self._reader: MessageReader[Message] | None = self._open(from_revision)
 
     def __aiter__(self) -> Watch:
@@ -72,11 +73,13 @@ class Watch:
             if self._reader is None:
                 raise StopAsyncIteration
             try:
-                return change_of(await self._reader.__anext__())
+                change = change_of(await self._reader.__anext__())
+                self._revision = change.revision
+                return change
             except UnavailableError:
                 await self._client.wait_connected()
-                # Another sidecar may count revisions of its own: begin with a snapshot.
-                self._reader = self._open(None)
+                # A sidecar that does not know all that came since answers with a snapshot.
+                self._reader = self._open(self._revision)
 
     async def aclose(self) -> None:
         """Ends the watch."""

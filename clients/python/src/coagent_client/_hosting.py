@@ -228,7 +228,7 @@ class HostedCall:
         elif operation.kind == GENERATOR:
             thread = GeneratorThread(self.client.threads, self.sending)
             await thread.run(operation.function, arguments)
-            self.sending.end()
+            await self.sending.finish()
         else:
             await self._answer(
                 await run_in_thread(self.client.threads, operation.function, arguments)
@@ -278,7 +278,7 @@ class HostedCall:
             close = getattr(iterator, "aclose", None)
             if close is not None:
                 await close()
-        sending.end()
+        await sending.finish()
 
     def _end(self, error: BaseException | None) -> None:
         """The one terminal frame."""
@@ -349,9 +349,7 @@ class Hosting:
         """The session a call belongs to, made if it is not there; one of its own without."""
         address = context.address
         known = self._sessions.get(address)
-        if known is not None and (
-            known.registration is not registration or (context.is_new and known.calls == 0)
-        ):
+        if known is not None and (known.registration is not registration or context.is_new):
             # A new one begins: what is still here belongs to one that is gone.
             del self._sessions[address]
             self._close(known, "replaced")

@@ -124,22 +124,31 @@ class Sending:
         """No more messages: an empty last frame, which needs no credit."""
         if self._lock is not None and self._lock.locked():
             async with self._lock:
-                self.end()
-        else:
-            self.end()
+                await self._end_part(end=True)
+        elif self._in_part:
+            await self._end_part(end=True)
+        self.end()
 
     def end(self) -> None:
         """As `finish`, where no other task is sending."""
         if self._error is None:
             self._connection.write(f'{{"op":"data","id":{self.ident},"end":true}}')
-            self.close(FailedPreconditionError("the input has ended", reason="call_ended"))
+            self._close_input()
 
-    async def _end_part(self) -> None:
+    def _close_input(self) -> None:
+        self.close(FailedPreconditionError("the input has ended", reason="call_ended"))
+
+    async def _end_part(self, *, end: bool = False) -> None:
+        """An empty last piece for a message that went on; with `end`, the last of all."""
         if self._in_part:
             await self.ready()
             self._in_part = False
             self.window -= FRAME_COST
-            self._connection.write(f'{{"op":"data","id":{self.ident}}}')
+            # Named as content, or with `end` it would be no piece of a message at all.
+            rest = ',"content_type":"text/plain","end":true}' if end else "}"
+            self._connection.write(f'{{"op":"data","id":{self.ident}{rest}')
+            if end:
+                self._close_input()
 
     def _write(
         self, message: Encoded, content: bytes, *, part: bool, end: bool, first: bool
