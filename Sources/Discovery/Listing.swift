@@ -12,6 +12,8 @@ public enum ChangesOutcome: Equatable, Sendable {
 extension Registry {
   /// Writes `{"revision":N,"agents":[…]}`, sorted by the bytes of the names.
   public func query(_ query: DiscoveryQuery, into writer: inout JSONWriter) {
+    // To grow into a list of everything costs as much as to write it.
+    if query.namespace.isEmpty, query.recursive { writer.reserve(listed.count * 96) }
     writer.beginObject()
     writer.member("revision", revision)
     writer.key("agents")
@@ -112,14 +114,13 @@ extension Registry {
   }
 
   private func write(_ agent: AgentIndex, detailed: Bool, into writer: inout JSONWriter) {
-    let entry = entries[Int(agent)]
-    guard let card = entry.cards.last else { return }
+    guard let card = card(of: agent) else { return }
     writer.beginObject()
-    writer.member("name", entry.name)
+    writer.member("name", name(of: agent))
     writer.raw(card.brief)
     if detailed {
       writer.raw(card.details)
-      writer.member("replicas", entry.replicas.count)
+      writer.member("replicas", replicaCount(of: agent))
     }
     writer.endObject()
   }

@@ -9,6 +9,11 @@ public struct JSONWriter: Sendable {
     if capacity > 0 { bytes.reserveCapacity(capacity) }
   }
 
+  /// Makes room for so many bytes more, when it is known that they will come.
+  public mutating func reserve(_ more: Int) {
+    bytes.reserveCapacity(bytes.count + more)
+  }
+
   public mutating func beginObject() {
     separate()
     bytes.append(UInt8(ascii: "{"))
