@@ -2,7 +2,8 @@ internal import Wire
 
 /// The last changes of what discovery shows, one for each revision.
 ///
-/// Bounded in number and in bytes: who is further behind gets everything anew.
+/// Bounded in number and, beyond the changes that are kept in any case, in bytes: who is further behind
+/// gets everything anew.
 struct ChangeJournal {
   struct Change {
     let name: [UInt8]
@@ -21,6 +22,9 @@ struct ChangeJournal {
     }
   }
 
+  /// `discovery_changes_kept` in proto/limits.json.
+  static let keptAtLeast = 1024
+  // Enough for thousands of agents that come at once, as after a restart.
   static let changesMax = 16_384
   static let bytesMax = 4 << 20
 
@@ -39,8 +43,12 @@ struct ChangeJournal {
     let change = Change(name: Array(name), before: before.map(Appearance.init))
     changes.append(change)
     bytes += Self.cost(change)
-    while changes.count - first > Self.changesMax || bytes > Self.bytesMax { dropFirst() }
+    while count > Self.changesMax || (bytes > Self.bytesMax && count > Self.keptAtLeast) {
+      dropFirst()
+    }
   }
+
+  private var count: Int { changes.count - first }
 
   private mutating func dropFirst() {
     guard let oldest = changes[first] else { return }
@@ -57,9 +65,13 @@ struct ChangeJournal {
     change.name.count + (change.before?.labels.cost ?? 0) + 64
   }
 
+  func knows(_ since: UInt64) -> Bool {
+    since <= revision && revision - since <= UInt64(count)
+  }
+
   /// For each name that changed after `since`, how it was then; nil when that is not known any more.
   func before(since: UInt64) -> [[UInt8]: Appearance?]? {
-    guard since <= revision, revision - since <= UInt64(changes.count - first) else { return nil }
+    guard knows(since) else { return nil }
     var found: [[UInt8]: Appearance?] = [:]
     for change in changes[(changes.count - Int(revision - since))...] {
       guard let change else { continue }

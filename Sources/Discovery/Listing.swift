@@ -23,6 +23,11 @@ extension Registry {
     writer.endObject()
   }
 
+  /// Whether `changes` since that revision can be told.
+  public func knowsChanges(since: UInt64) -> Bool {
+    journal.knows(since)
+  }
+
   /// Writes `{"revision":N,"registered":[…],"deregistered":[…]}`: what is different from how it was at
   /// revision `since`. Who came and went in between, or went and came back the same, is not told.
   public func changes(

@@ -35,6 +35,9 @@ public final class Registry {
   /// Moves with each change of what discovery shows; not when only the number of replicas changes.
   public var revision: UInt64 { journal.revision }
 
+  /// Moves whenever a replica comes or goes: what `query` writes is the same while it stays.
+  public private(set) var generation: UInt64 = 0
+
   /// Agents that are listed: registered, and not the sidecar's own.
   public var listedCount: Int { listed.count }
 
@@ -116,6 +119,7 @@ public final class Registry {
 
   /// Keeps the list and the journal up when an agent comes, goes, or shows another card.
   private func shown(_ agent: AgentIndex, before: Card?, now: Card?) {
+    generation += 1
     let before = before.flatMap { $0.isSystem ? nil : $0 }
     let now = now.flatMap { $0.isSystem ? nil : $0 }
     guard before?.fingerprint != now?.fingerprint else { return }
