@@ -38,6 +38,7 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+    .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(name: "CHeaderParser"),
     module("EventLoop", ["CLibuv"]),
     module("Wire", ["CHeaderParser"]),
@@ -50,7 +51,7 @@ let package = Package(
       "Sidecar",
       ["Wire", "Discovery", "Routing", "Connections", "Hosting", "EventLoop", "Transports", logging]),
     module("CoagentClient", ["Wire", "Connections", "Hosting", "Transports", "EventLoop"]),
-    module("Daemon", ["Wire", "Sidecar", "Transports", "EventLoop", logging, argumentParser]),
+    module("Daemon", ["Wire", "Sidecar", "Transports", "EventLoop", "CYaml", logging]),
     .executableTarget(name: "coagentd", dependencies: ["Daemon"], swiftSettings: settings),
     .executableTarget(
       name: "coagent", dependencies: ["CoagentClient", "Wire", argumentParser],
@@ -64,7 +65,7 @@ let package = Package(
     tests("ConnectionsTests", ["Connections", "Wire"]),
     tests("TransportsTests", ["Transports", "EventLoop", "Wire"]),
     tests("SidecarTests", ["Sidecar", "Routing", "Connections", "Wire"]),
-    tests("DaemonTests", ["Daemon"]),
+    tests("DaemonTests", ["Daemon", "Wire", logging]),
     tests("CoagentClientTests", ["CoagentClient", "Hosting", "Wire"]),
     tests("TidyTests", []),
   ]
