@@ -54,6 +54,8 @@ extension Option {
       "limits.connections_max", 1...1_000_000, \.limits.connectionsMax,
       "Connections at a time, all listeners together."),
     .integer(
+      "limits.call_depth_max", 1...1_000, \.limits.callDepthMax, "Ancestors that a call may have."),
+    .integer(
       "limits.cancel_grace_ms", 0...day, \.limits.cancelGraceMs,
       "How long a cancelled call of a stateless agent keeps its place when its host does not end "
         + "it."),

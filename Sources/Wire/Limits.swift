@@ -38,6 +38,7 @@ public struct Limits: Sendable, Equatable {
   public var openIDsMax = 65_536
   public var namesMax = 1_000
   public var registrationBytesMax = 256 << 10
+  public var callDepthMax = Limits.callDepthMax
   public var sessionsMax = 1_000_000
   public var connectionsMax = 20_000
 

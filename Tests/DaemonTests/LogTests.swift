@@ -60,7 +60,7 @@ final class LogRecorder: LogWriter {
       ])
     let line = try #require(recorder.text.first)
     #expect(line.hasSuffix("}\n") && line.filter { $0 == "\n" }.count == 1)
-    let value = try JSONValue(parsing: line)
+    let value = try SpelledJSON(parsing: line)
     #expect(value["level"] == .text("error"))
     #expect(value["message"] == .text("it \"broke\"\u{1}"))
     #expect(value["listen"] == .array([.text("unix:/a")]))
