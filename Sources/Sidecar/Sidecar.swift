@@ -1,1 +1,1 @@
-// Sidecar
+// The shell follows.

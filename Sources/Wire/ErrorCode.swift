@@ -15,6 +15,9 @@ public enum ErrorCode: String, Sendable, CaseIterable {
   case unavailable = "unavailable"
   case deadlineExceeded = "deadline_exceeded"
   case cancelled = "cancelled"
+
+  /// The code's place among all of them, for tables of counts.
+  public var ordinal: Int { Self.allCases.firstIndex(of: self)! }
 }
 
 /// Why, in one word. Every reason belongs to one code.

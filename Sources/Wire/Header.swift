@@ -190,4 +190,12 @@ public final class Header {
 extension UnsafeRawBufferPointer {
   /// The bytes as text, for messages and listings; never for a table's key.
   public var text: String { String(decoding: self, as: UTF8.self) }
+
+  /// The longest start of at most `limit` bytes that does not cut a UTF-8 sequence.
+  public func prefix(utf8 limit: Int) -> UnsafeRawBufferPointer {
+    guard count > limit else { return self }
+    var end = limit
+    while end > 0, self[end] & 0xC0 == 0x80 { end -= 1 }
+    return UnsafeRawBufferPointer(rebasing: self[..<end])
+  }
 }

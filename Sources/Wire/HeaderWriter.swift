@@ -71,6 +71,29 @@ public struct HeaderWriter {
     cursor = JSONText.compact(text, to: cursor)
   }
 
+  /// Writes `"details":{"key":"value"}`.
+  public mutating func details(_ key: StaticString, _ value: String) {
+    var value = value
+    value.withUTF8 { bytes in
+      require(key.utf8CodeUnitCount + 32 + bytes.count * 6)
+      put(",\"details\":{\"")
+      put(key)
+      put("\":\"")
+      cursor = JSONText.escape(UnsafeRawBufferPointer(bytes), to: cursor)
+      put("\"}")
+    }
+  }
+
+  /// Writes `"details":{"key":value}`.
+  public mutating func details(_ key: StaticString, _ value: UInt64) {
+    require(key.utf8CodeUnitCount + 48)
+    put(",\"details\":{\"")
+    put(key)
+    put("\":")
+    cursor = JSONText.decimal(value, to: cursor)
+    put("}")
+  }
+
   /// Copies fields that were written by `init(tailInto:)` before.
   public mutating func fields(_ tail: UnsafeRawBufferPointer) {
     require(tail.count + 1)

@@ -103,6 +103,24 @@ public final class OutBuffer {
     if pending == 0 { rewind() }
   }
 
+  /// Copies all pending bytes, in order, to `room`, which has as many, and consumes them.
+  public func copyOut(to room: UnsafeMutableRawBufferPointer) {
+    precondition(room.count == pending, "room for other than the pending bytes")
+    withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: 16) { vectors in
+      var written = 0
+      while pending > 0 {
+        let count = nextVectors(vectors)
+        var taken = 0
+        for vector in vectors[..<count] where vector.count > 0 {
+          memcpy(room.baseAddress! + written, vector.baseAddress!, vector.count)
+          written += vector.count
+          taken += vector.count
+        }
+        consume(taken)
+      }
+    }
+  }
+
   private func dropFirstBlock() {
     firstBlock += 1
     firstBlockSent = 0
@@ -117,6 +135,15 @@ public final class OutBuffer {
     tail = 0
     blocks.removeAll(keepingCapacity: false)
     firstBlock = 0
+  }
+
+  /// Takes all that was copied in, when nothing else uses this buffer; valid until the next append.
+  public func takeAll() -> UnsafeRawBufferPointer {
+    precondition(blocks.isEmpty, "blocks cannot be taken as bytes")
+    let bytes = UnsafeRawBufferPointer(start: start.map { $0 + head }, count: tail - head)
+    pending = 0
+    rewind()
+    return bytes
   }
 
   /// Gives the memory of an empty buffer back, to be called when a connection falls idle.

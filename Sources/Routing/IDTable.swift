@@ -1,0 +1,103 @@
+/// What the open ids of one connection stand for: open addressing by id.
+///
+/// Ids only ever grow, so neighbours in time are neighbours here and probes stay short. An empty
+/// table holds no memory.
+struct IDTable: ~Copyable {
+  /// What an id opened.
+  enum Kind: UInt8 {
+    /// A call this connection made, or a send that waits for its `ok`.
+    case made
+    /// A call this connection handles.
+    case hosted
+    /// A registration.
+    case registration
+    /// A `close` that waits for its `ok`.
+    case closing
+  }
+
+  struct Entry {
+    var id: UInt64
+    var index: Int32
+    var kind: Kind
+  }
+
+  private var entries: UnsafeMutablePointer<Entry>?
+  private var capacity = 0
+  private(set) var count = 0
+
+  deinit {
+    entries?.deallocate()
+  }
+
+  @inline(__always)
+  func find(_ id: UInt64) -> Entry? {
+    guard count > 0, let entries else { return nil }
+    var slot = home(id)
+    while entries[slot].id != id {
+      if entries[slot].id == 0 { return nil }
+      slot = (slot + 1) & (capacity - 1)
+    }
+    return entries[slot]
+  }
+
+  mutating func insert(_ id: UInt64, _ kind: Kind, _ index: Int32) {
+    if (count + 1) * 2 > capacity { resize(to: max(capacity * 2, 16)) }
+    place(Entry(id: id, index: index, kind: kind))
+    count += 1
+  }
+
+  mutating func remove(_ id: UInt64) {
+    guard count > 0, let entries else { return }
+    var hole = home(id)
+    while entries[hole].id != id {
+      if entries[hole].id == 0 { return }
+      hole = (hole + 1) & (capacity - 1)
+    }
+    count -= 1
+    if count == 0, capacity > 64 {
+      entries.deallocate()
+      self.entries = nil
+      capacity = 0
+      return
+    }
+    var next = (hole + 1) & (capacity - 1)
+    while entries[next].id != 0 {
+      let home = home(entries[next].id)
+      if (next &- home) & (capacity - 1) >= (next &- hole) & (capacity - 1) {
+        entries[hole] = entries[next]
+        hole = next
+      }
+      next = (next + 1) & (capacity - 1)
+    }
+    entries[hole].id = 0
+  }
+
+  /// All entries, by id. For the end of a connection and for listings.
+  func all() -> [Entry] {
+    guard let entries else { return [] }
+    return (0..<capacity).map { entries[$0] }.filter { $0.id != 0 }.sorted { $0.id < $1.id }
+  }
+
+  @inline(__always)
+  private func home(_ id: UInt64) -> Int {
+    // Odd and even ids lie side by side; the halves of a number would collide otherwise.
+    Int(truncatingIfNeeded: id) & (capacity - 1)
+  }
+
+  private mutating func place(_ entry: Entry) {
+    var slot = home(entry.id)
+    while entries![slot].id != 0 { slot = (slot + 1) & (capacity - 1) }
+    entries![slot] = entry
+  }
+
+  private mutating func resize(to size: Int) {
+    let old = entries
+    let oldCapacity = capacity
+    entries = .allocate(capacity: size)
+    entries!.initialize(repeating: Entry(id: 0, index: 0, kind: .made), count: size)
+    capacity = size
+    guard let old else { return }
+    for slot in 0..<oldCapacity where old[slot].id != 0 { place(old[slot]) }
+    old.deallocate()
+  }
+}

@@ -1,0 +1,320 @@
+internal import Discovery
+internal import Wire
+
+/// How calls end: exactly one terminal frame to the caller, and one place freed at the host.
+extension Router {
+  /// How a host's part of a call ended.
+  enum HostOutcome {
+    case answered
+    case failed
+    /// Its connection, or its time to answer a cancel, is gone.
+    case lost
+  }
+
+  // MARK: The host's side
+
+  func receiveError(_ connection: ConnectionIndex, _ header: Header) -> ConnectionFault? {
+    // Without an id it is a remark about the connection, for the log.
+    guard let id = header[.id] else { return nil }
+    guard let entry = connections.at(connection).pointee.ids.find(id) else {
+      return checkOpened(connection, id)
+    }
+    guard header.has(.code) else {
+      return refuseField(connection, header, .missingField, "code")
+    }
+    switch entry.kind {
+    case .hosted where calls.at(entry.index).pointee.caller < 0:
+      if !header[.more] { hostEnded(entry.index, .failed) }
+    case .hosted: passError(entry.index, header, isLast: !header[.more])
+    case .closing: sessionClosed(entry.index)
+    case .made, .registration: break
+    }
+    return nil
+  }
+
+  func receiveOk(_ connection: ConnectionIndex, _ header: Header) -> ConnectionFault? {
+    guard let id = header[.id] else {
+      return refuseField(connection, header, .missingField, "id")
+    }
+    guard let entry = connections.at(connection).pointee.ids.find(id) else {
+      return checkOpened(connection, id)
+    }
+    if entry.kind == .closing { sessionClosed(entry.index) }
+    return nil
+  }
+
+  /// The host has ended a call that nobody waits for any more.
+  func hostEnded(_ call: CallIndex, _ outcome: HostOutcome) {
+    releaseHost(call, outcome)
+    free(call)
+  }
+
+  /// Frees a call's place at its host and gives it to the next.
+  func releaseHost(_ call: CallIndex, _ outcome: HostOutcome) {
+    let record = calls.at(call)
+    let host = record.pointee.host
+    guard host >= 0 else { return }
+    let state = connections.at(host)
+    if state.pointee.ids.find(record.pointee.hostID)?.index == call {
+      state.pointee.ids.remove(record.pointee.hostID)
+    }
+    state.pointee.hosted -= 1
+    dropInput(call)
+    record.pointee.host = -1
+    orphanChildren(call)
+
+    let index = record.pointee.replica
+    let replica = replicas.at(index)
+    record.pointee.replica = -1
+    replica.pointee.running -= 1
+    switch outcome {
+    case .answered: replica.pointee.failures = 0
+    case .failed: replica.pointee.failures += 1
+    case .lost: return leaveSession(call)
+    }
+    let session = record.pointee.session
+    leaveSession(call)
+    if session >= 0 { serveSession(session) }
+    serveReplica(index)
+    if replica.pointee.isLeaving { leaveFurther(index, session) }
+  }
+
+  private func leaveSession(_ call: CallIndex) {
+    let record = calls.at(call)
+    guard record.pointee.session >= 0 else { return }
+    let session = sessions.at(record.pointee.session)
+    session.pointee.running -= 1
+    session.pointee.lastUsed = now
+    record.pointee.session = -1
+  }
+
+  /// Input that its host will not read any more.
+  private func dropInput(_ call: CallIndex) {
+    let record = calls.at(call)
+    if record.pointee.host >= 0 {
+      leaveLine(record.pointee.host, call, .input)
+      connections.at(record.pointee.host).pointee.heldBytes -= record.pointee.input.heldBytes
+    }
+    while let frame = record.pointee.input.removeFirst() { HeldFrame.free(frame) }
+  }
+
+  // MARK: The caller's side
+
+  func receiveCancel(_ connection: ConnectionIndex, _ header: Header) -> ConnectionFault? {
+    guard let id = header[.id] else {
+      return refuseField(connection, header, .missingField, "id")
+    }
+    guard let entry = connections.at(connection).pointee.ids.find(id) else {
+      return checkOpened(connection, id)
+    }
+    let cancelled = Failure(.cancelled, "cancelled by its opener")
+    switch entry.kind {
+    case .made: fail(entry.index, cancelled, word: header[.reason].text)
+    case .registration:
+      refuse(connection, id, cancelled)
+      withdrawReplica(entry.index)
+    case .hosted, .closing: break
+    }
+    return nil
+  }
+
+  /// What an id stands for ends because of what its own frame said.
+  func failID(_ connection: ConnectionIndex, _ id: UInt64, _ failure: Failure) {
+    guard let entry = connections.at(connection).pointee.ids.find(id) else { return }
+    switch entry.kind {
+    case .made: fail(entry.index, failure)
+    case .hosted:
+      refuse(connection, id, failure)
+      let call = entry.index
+      releaseHost(call, .failed)
+      if calls.at(call).pointee.caller >= 0 {
+        fail(call, Failure(.internal, "its host sent what cannot be read: \(failure.message)"))
+      } else {
+        free(call)
+      }
+    case .registration:
+      refuse(connection, id, failure)
+      withdrawReplica(entry.index)
+    case .closing: sessionClosed(entry.index)
+    }
+  }
+
+  /// Ends a call for its caller, whatever it is doing, and everything below it. A host that has it is
+  /// told to stop, with `word` or the failure's reason, and keeps its place until it has.
+  func fail(_ call: CallIndex, _ failure: Failure, word: String = "") {
+    let record = calls.at(call)
+    let caller = record.pointee.caller
+    if caller >= 0 {
+      refuse(caller, record.pointee.callerID, failure)
+      count(call, failed: failure.reason.code)
+      releaseCaller(call)
+    }
+    endChildren(call)
+    switch record.pointee.state {
+    case .waiting:
+      withdraw(call)
+      free(call)
+    case .lazy:
+      uncharge(call)
+      free(call)
+    case .delivering:
+      free(call)
+    case .running:
+      guard record.pointee.host >= 0 else { return free(call) }
+      record.pointee.state = .abandoned
+      // Whatever it still sends is dropped; it must not wait for credit to get it out.
+      record.pointee.replies.window = Limits.windowBytesMax
+      let host = record.pointee.host
+      var writer = HeaderWriter(
+        connections.at(host).pointee.out, "cancel", id: record.pointee.hostID)
+      writer.string("reason", word.isEmpty ? failure.reason.rawValue : word)
+      writer.finish()
+      markDirty(host)
+      if record.pointee.session < 0 {
+        record.pointee.timer = timers.set(
+          .cancelGrace, call, due: now + UInt64(limits.cancelGraceMs))
+      }
+      grant(call, .reply)
+    case .abandoned:
+      break
+    }
+  }
+
+  /// The caller has its terminal frame.
+  func finish(_ call: CallIndex) {
+    count(call, failed: calls.at(call).pointee.failure)
+    releaseCaller(call)
+    free(call)
+  }
+
+  /// The caller's id is ended and what was held for it dropped.
+  func releaseCaller(_ call: CallIndex) {
+    let record = calls.at(call)
+    let caller = record.pointee.caller
+    if caller >= 0 {
+      let state = connections.at(caller)
+      state.pointee.ids.remove(record.pointee.callerID)
+      leaveLine(caller, call, .reply)
+      state.pointee.heldBytes -= record.pointee.replies.heldBytes
+      record.pointee.caller = -1
+    }
+    while let frame = record.pointee.replies.removeFirst() { HeldFrame.free(frame) }
+    stopTimer(record)
+    orphan(call)
+  }
+
+  private func stopTimer(_ record: UnsafeMutablePointer<Call>) {
+    guard record.pointee.timer >= 0 else { return }
+    timers.cancel(record.pointee.timer)
+    record.pointee.timer = -1
+  }
+
+  /// A call that was never admitted.
+  func discard(_ call: CallIndex, _ failure: Failure) {
+    let record = calls.at(call)
+    uncharge(call)
+    count(call, failed: failure.reason.code)
+    if record.pointee.caller >= 0 {
+      connections.at(record.pointee.caller).pointee.ids.remove(record.pointee.callerID)
+      record.pointee.caller = -1
+    }
+    free(call)
+  }
+
+  /// Forgets a call that has ended on both sides.
+  func free(_ call: CallIndex) {
+    let record = calls.at(call)
+    stopTimer(record)
+    orphan(call)
+    orphanChildren(call)
+    dropInput(call)
+    if let opening = record.pointee.opening { HeldFrame.free(opening) }
+    count(call, failed: nil)
+    let session = record.pointee.session
+    calls.remove(call)
+    if session >= 0 { freeIfUnused(session) }
+  }
+
+  // MARK: The tree
+
+  /// Takes a call out of its parent's children.
+  func orphan(_ call: CallIndex) {
+    let record = calls.at(call)
+    let parent = record.pointee.parent
+    guard parent >= 0 else { return }
+    let (previous, next) = (record.pointee.previousSibling, record.pointee.nextSibling)
+    if previous >= 0 {
+      calls.at(previous).pointee.nextSibling = next
+    } else {
+      calls.at(parent).pointee.firstChild = next
+    }
+    if next >= 0 { calls.at(next).pointee.previousSibling = previous }
+    record.pointee.parent = -1
+    record.pointee.previousSibling = -1
+    record.pointee.nextSibling = -1
+  }
+
+  /// A parent that its host has ended leaves its children alone.
+  private func orphanChildren(_ call: CallIndex) {
+    while calls.at(call).pointee.firstChild >= 0 {
+      orphan(calls.at(call).pointee.firstChild)
+    }
+  }
+
+  /// Ends the calls that were made for this one.
+  private func endChildren(_ call: CallIndex) {
+    while calls.at(call).pointee.firstChild >= 0 {
+      let child = calls.at(call).pointee.firstChild
+      orphan(child)
+      fail(child, Failure(.parentEnded, "the call that this one served has ended"))
+    }
+  }
+
+  // MARK: Time
+
+  func deadlinePassed(_ call: CallIndex) {
+    let record = calls.at(call)
+    record.pointee.timer = -1
+    let isSend = record.pointee.caller < 0
+    if isSend { metrics.sendsLost &+= 1 }
+    fail(call, Failure(.deadline, "not finished in the time it was given"))
+  }
+
+  func cancelGracePassed(_ call: CallIndex) {
+    calls.at(call).pointee.timer = -1
+    releaseHost(call, .failed)
+    free(call)
+  }
+
+  // MARK: Counting
+
+  func countOpened(_ agent: AgentIndex) {
+    metrics.calls.total &+= 1
+    metrics.calls.open += 1
+    agents[Int(agent)].metrics.total &+= 1
+    agents[Int(agent)].metrics.open += 1
+  }
+
+  func countLost(_ call: CallIndex, _ failure: Failure) {
+    count(call, failed: failure.reason.code)
+  }
+
+  /// Counts a call's end, once.
+  private func count(_ call: CallIndex, failed code: ErrorCode?) {
+    let record = calls.at(call)
+    guard !record.pointee.isCounted else { return }
+    record.pointee.isCounted = true
+    let agent = Int(record.pointee.agent)
+    metrics.calls.open -= 1
+    agents[agent].metrics.open -= 1
+    if let code {
+      metrics.calls.failed &+= 1
+      agents[agent].metrics.failed &+= 1
+      metrics.failedByCode[code.ordinal] &+= 1
+    } else if !record.pointee.isOneway {
+      let time = nowMicros &- min(record.pointee.opened, nowMicros)
+      metrics.calls.latency.record(time)
+      agents[agent].metrics.latency.record(time)
+    }
+  }
+}

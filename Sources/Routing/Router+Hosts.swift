@@ -1,0 +1,290 @@
+internal import Discovery
+internal import Wire
+
+/// Hosts: registrations, and what follows when they or their connections go.
+extension Router {
+  func receiveRegister(
+    _ connection: ConnectionIndex, _ header: Header, _ content: Content
+  ) -> ConnectionFault? {
+    guard let id = header[.id] else {
+      return refuseField(connection, header, .missingField, "id")
+    }
+    if let fault = claim(connection, id) { return fault }
+    if let failure = register(connection, id, header, content) {
+      refuse(connection, id, failure)
+    }
+    return nil
+  }
+
+  private func register(
+    _ connection: ConnectionIndex, _ id: UInt64, _ header: Header, _ content: Content
+  ) -> Failure? {
+    guard header.has(.name) else {
+      return Failure(
+        .missingField, "register: field \"name\" is missing", detail: ("field", .text("name")))
+    }
+    let name = header[.name]
+    guard Address.isName(name) else {
+      return Failure(
+        .badAddress, "\"\(name.text)\" is no name: segments of letters, digits, _ and -, joined by"
+          + " dots, \(Limits.nameBytesMax) bytes at most", detail: ("field", .text("name")))
+    }
+    let size = content.count + header[.labels].count + header[.description].count
+    if size > limits.registrationBytesMax {
+      return Failure(
+        .tooLarge, "a registration of \(size) bytes exceeds \(limits.registrationBytesMax)")
+    }
+    let operations: [UInt8]
+    do {
+      operations = try Operations.check(content.bytes, bytesMax: limits.registrationBytesMax)
+    } catch {
+      return Failure(
+        .badContent, "\(error.field) \(error.message)", detail: ("field", .text(error.field)))
+    }
+    let state = connections.at(connection)
+    if let failure = refusal(connection, header) { return failure }
+
+    let isSystem = state.pointee.principal == .sidecar
+    let card = Card(
+      description: header[.description], version: header[.version], labels: header[.labels],
+      operations: operations, isSystem: isSystem)
+    let agent = registry.intern(name)
+    while agents.count <= Int(agent) { agents.append(AgentState()) }
+    let replica = replicas.insert(makeReplica(agent, connection, id, header))
+    state.pointee.ids.insert(id, .registration, replica)
+    state.pointee.replicas.append(replica)
+    agents[Int(agent)].isSystem = isSystem
+    agents[Int(agent)].isExclusive = header[.exclusive]
+    if agents[Int(agent)].goneTimer >= 0 {
+      timers.cancel(agents[Int(agent)].goneTimer)
+      agents[Int(agent)].goneTimer = -1
+    }
+    registry.add(replica, to: agent, card: card, owner: state.pointee.principal)
+    var writer = HeaderWriter(state.pointee.out, "ok", id: id)
+    writer.finish()
+    markDirty(connection)
+    serveReplica(replica)
+    return nil
+  }
+
+  private func refusal(_ connection: ConnectionIndex, _ header: Header) -> Failure? {
+    let state = connections.at(connection)
+    let name = header[.name]
+    if state.pointee.principal != .sidecar {
+      if Address.isReserved(name) {
+        return Failure(.reservedName, "\"\(name.text)\" is a name of the sidecar's own")
+      }
+      if isDraining || state.pointee.isLeaving {
+        return Failure(.draining, "the sidecar takes no new agents", mayRetry: isDraining)
+      }
+    }
+    if let agent = registry.find(name) {
+      if let owner = registry.owner(of: agent), owner != state.pointee.principal {
+        return Failure(.nameOwned, "\"\(name.text)\" belongs to another principal")
+      }
+      let isHere = state.pointee.replicas.contains { replicas.at($0).pointee.agent == agent }
+      if isHere {
+        return Failure(.nameRegistered, "\"\(name.text)\" is registered on this connection")
+      }
+      if registry.replicaCount(of: agent) > 0,
+        header[.exclusive] || agents[Int(agent)].isExclusive
+      {
+        return Failure(.nameRegistered, "\"\(name.text)\" is registered, and one of the two is exclusive")
+      }
+    }
+    if state.pointee.replicas.count >= limits.namesMax {
+      return Failure(.tooManyNames, "\(limits.namesMax) names are registered on this connection")
+    }
+    return nil
+  }
+
+  private func makeReplica(
+    _ agent: AgentIndex, _ connection: ConnectionIndex, _ id: UInt64, _ header: Header
+  ) -> Replica {
+    func number(_ field: IntegerField, _ standard: Int) -> Int32 {
+      guard let value = header[field], value > 0 else { return Int32(standard) }
+      return Int32(min(value, UInt64(Int32.max)))
+    }
+    return Replica(
+      agent: agent, connection: connection, registrationID: id,
+      concurrency: number(.concurrency, Limits.concurrencyDefault),
+      sessionConcurrency: number(.sessionConcurrency, Limits.sessionConcurrencyDefault),
+      idleMs: header[.idleMs] ?? UInt64(Limits.idleMsDefault))
+  }
+
+  // MARK: Leaving
+
+  /// A registration has ended: nothing new goes there, what runs may finish.
+  func withdrawReplica(_ index: ReplicaIndex) {
+    let replica = replicas.at(index)
+    let agent = replica.pointee.agent
+    let state = connections.at(replica.pointee.connection)
+    state.pointee.ids.remove(replica.pointee.registrationID)
+    state.pointee.replicas.removeAll { $0 == index }
+    state.pointee.leavingReplicas.append(index)
+    registry.remove(index, from: agent)
+    replica.pointee.isLeaving = true
+    agents[Int(agent)].leaving.append(index)
+    var session = replica.pointee.firstSession
+    while session >= 0 {
+      let next = sessions.at(session).pointee.nextOnReplica
+      removeBlocked(session)
+      if sessions.at(session).pointee.running == 0 { closeSession(session, "shutdown") }
+      session = next
+    }
+    if registry.replicaCount(of: agent) == 0 { agentGone(agent) }
+    freeReplicaIfDone(index)
+  }
+
+  /// One call of a replica that leaves has ended.
+  func leaveFurther(_ index: ReplicaIndex, _ session: SessionIndex) {
+    if session >= 0, sessions.isUsed(session), sessions.at(session).pointee.replica == index,
+      sessions.at(session).pointee.running == 0
+    {
+      closeSession(session, "shutdown")
+    }
+    freeReplicaIfDone(index)
+  }
+
+  func freeReplicaIfDone(_ index: ReplicaIndex) {
+    guard replicas.isUsed(index) else { return }
+    let replica = replicas.at(index)
+    guard replica.pointee.isLeaving, replica.pointee.running == 0, replica.pointee.sessions == 0
+    else { return }
+    freeReplica(index)
+  }
+
+  private func freeReplica(_ index: ReplicaIndex) {
+    let replica = replicas.at(index)
+    agents[Int(replica.pointee.agent)].leaving.removeAll { $0 == index }
+    connections.at(replica.pointee.connection).pointee.leavingReplicas.removeAll { $0 == index }
+    replicas.remove(index)
+  }
+
+  /// An agent's last replica has gone: what waits in its line is told so.
+  private func agentGone(_ agent: AgentIndex) {
+    let failure = noReplica(agent)
+    while agents[Int(agent)].line.first >= 0 { lose(agents[Int(agent)].line.first, failure) }
+    if agents[Int(agent)].goneTimer < 0 {
+      agents[Int(agent)].goneTimer = timers.set(
+        .noReplica, agent, due: now + UInt64(limits.noReplicaMs))
+    }
+  }
+
+  /// An agent that has been without replicas long enough is unknown again.
+  func forgetAgent(_ agent: AgentIndex) {
+    let state = agents[Int(agent)]
+    agents[Int(agent)].goneTimer = -1
+    // Calls in flight still name the agent; so does a replica on its way out.
+    guard state.metrics.open == 0, state.leaving.isEmpty else {
+      agents[Int(agent)].goneTimer = timers.set(
+        .noReplica, agent, due: now + UInt64(limits.noReplicaMs))
+      return
+    }
+    registry.release(agent)
+    agents[Int(agent)] = AgentState()
+  }
+
+  // MARK: Connections that end
+
+  /// A connection is gone, with all it hosted and all it asked for.
+  public func connectionLost(_ connection: ConnectionIndex) {
+    let state = connections.at(connection)
+    state.pointee.isLeaving = true
+    if state.pointee.goodbyeTimer >= 0 { timers.cancel(state.pointee.goodbyeTimer) }
+    let lost = state.pointee.replicas + state.pointee.leavingReplicas
+    for replica in lost {
+      registry.remove(replica, from: replicas.at(replica).pointee.agent)
+      replicas.at(replica).pointee.isLeaving = true
+    }
+    for entry in state.pointee.ids.all() {
+      switch entry.kind {
+      case .hosted: loseHosted(entry, connection)
+      case .made: loseMade(entry, connection)
+      case .registration, .closing: break
+      }
+    }
+    var orphaned: [SessionIndex] = []
+    var left: Set<AgentIndex> = []
+    for replica in lost {
+      orphaned += dropSessions(of: replica)
+      left.insert(replicas.at(replica).pointee.agent)
+      freeReplica(replica)
+    }
+    for agent in left where registry.replicaCount(of: agent) == 0 { agentGone(agent) }
+    for session in orphaned where sessions.isUsed(session) { placeAgain(session) }
+    connections.remove(connection)
+  }
+
+  private func loseHosted(_ entry: IDTable.Entry, _ connection: ConnectionIndex) {
+    let call = entry.index
+    guard calls.isUsed(call), calls.at(call).pointee.host == connection,
+      calls.at(call).pointee.hostID == entry.id
+    else { return }
+    let wasSend = calls.at(call).pointee.isOneway
+    releaseHost(call, .lost)
+    if calls.at(call).pointee.caller >= 0 {
+      fail(call, Failure(.hostLost, "the host of \"\(address(of: call).text)\" was lost"))
+    } else {
+      if wasSend { metrics.sendsLost &+= 1 }
+      free(call)
+    }
+  }
+
+  private func loseMade(_ entry: IDTable.Entry, _ connection: ConnectionIndex) {
+    let call = entry.index
+    guard calls.isUsed(call), calls.at(call).pointee.caller == connection,
+      calls.at(call).pointee.callerID == entry.id
+    else { return }
+    let failure = Failure(.callerLost, "the caller was lost")
+    countLost(call, failure)
+    releaseCaller(call)
+    fail(call, failure)
+  }
+
+  /// A client says that it is leaving.
+  public func goodbye(_ connection: ConnectionIndex, timeoutMs: UInt64) {
+    let state = connections.at(connection)
+    guard !state.pointee.isLeaving else { return }
+    state.pointee.isLeaving = true
+    for replica in state.pointee.replicas { withdrawReplica(replica) }
+    state.pointee.goodbyeTimer = timers.set(.goodbye, connection, due: now + timeoutMs)
+  }
+
+  func goodbyePassed(_ connection: ConnectionIndex) {
+    connections.at(connection).pointee.goodbyeTimer = -1
+    let failure = Failure(.shutdown, "the client has gone")
+    for entry in connections.at(connection).pointee.ids.all()
+    where entry.kind == .hosted || entry.kind == .made {
+      guard calls.isUsed(entry.index) else { continue }
+      fail(entry.index, failure)
+    }
+  }
+
+  // MARK: Draining the sidecar
+
+  /// Takes nothing new from now on, and tells everyone.
+  public func beginDrain(timeoutMs: UInt64) {
+    isDraining = true
+    for connection in connections.indices()
+    where connections.at(connection).pointee.principal != .sidecar {
+      var writer = HeaderWriter(connections.at(connection).pointee.out, "goodbye")
+      writer.word("reason", "shutdown")
+      writer.integer("timeout_ms", timeoutMs)
+      writer.finish()
+      markDirty(connection)
+    }
+  }
+
+  /// Whether calls or sends are under way.
+  public var isBusy: Bool { calls.count > 0 }
+
+  /// Ends what is left when the time for draining is over.
+  public func endDrain() {
+    for call in calls.indices() where calls.isUsed(call) {
+      let state = calls.at(call).pointee.state
+      let wasSeen = state == .running || state == .delivering
+      lose(call, Failure(.shutdown, "the sidecar has shut down", mayRetry: !wasSeen))
+    }
+  }
+}

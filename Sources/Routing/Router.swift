@@ -1,0 +1,243 @@
+public import Discovery
+public import Wire
+
+/// Why a call, or what else an id stands for, cannot be.
+struct Failure {
+  let reason: Reason
+  let message: String
+  /// No agent's code has seen the call: it may be repeated.
+  var mayRetry = false
+  var detail: (key: StaticString, value: Detail)?
+
+  enum Detail {
+    case text(String)
+    case integer(UInt64)
+  }
+
+  init(
+    _ reason: Reason, _ message: String, mayRetry: Bool = false,
+    detail: (key: StaticString, value: Detail)? = nil
+  ) {
+    self.reason = reason
+    self.message = message
+    self.mayRetry = mayRetry
+    self.detail = detail
+  }
+}
+
+/// Brings every message from who sends it to who handles it, and every reply back.
+///
+/// It is synchronous: an event comes in (a frame, a lost connection, a timer), and what follows from
+/// it is appended to connections' out buffers before the call returns. It has no socket and no clock;
+/// the owner says what time it is, in `now`, before each event.
+///
+/// Its parts: `Router+Opening` (call and send), `Router+Placement` (mailboxes, lines, replicas),
+/// `Router+Flow` (data and credit), `Router+Ending` (terminal frames, cancel, deadlines),
+/// `Router+Sessions`, `Router+Hosts` (register, lost connections, goodbye).
+public final class Router {
+  public let registry: Registry
+  public let limits: Limits
+  public var timers: TimerWheel
+  /// Milliseconds on a clock that never goes back.
+  public var now: UInt64
+  /// The same clock in microseconds, for latencies.
+  public var nowMicros: UInt64 = 0
+  public internal(set) var metrics = RouterMetrics()
+  /// Connections with new bytes in their out buffers, each once.
+  public private(set) var dirty: [ConnectionIndex] = []
+  /// The sidecar takes nothing new.
+  public internal(set) var isDraining = false
+
+  var connections = Slab<ConnectionState>()
+  var calls = Slab<Call>()
+  var sessions = Slab<Session>()
+  var replicas = Slab<Replica>()
+  var agents: [AgentState] = []
+  var sessionTable = ByteTable()
+  // Fields of frames that have to wait are written here first.
+  let scratch = OutBuffer()
+  var random = SystemRandomNumberGenerator()
+  private var serials: UInt64 = 0
+
+  public init(limits: Limits, registry: Registry = Registry(), now: UInt64 = 0) {
+    self.limits = limits
+    self.registry = registry
+    self.now = now
+    timers = TimerWheel(now: now)
+  }
+
+  // MARK: Connections
+
+  /// A new connection. Its number is its own until `connectionLost`.
+  ///
+  /// - Parameter out: what is for the connection is appended there.
+  public func openConnection(
+    principal: Principal, name: String, out: OutBuffer
+  ) -> ConnectionIndex {
+    serials += 1
+    return connections.insert(
+      ConnectionState(principal: principal, name: name, serial: serials, out: out))
+  }
+
+  /// The number of connections, greeted or not.
+  public var connectionCount: Int { connections.count }
+
+  /// A connection has shown who it is.
+  public func identify(_ connection: ConnectionIndex, principal: Principal) {
+    connections.at(connection).pointee.principal = principal
+  }
+
+  public func out(_ connection: ConnectionIndex) -> OutBuffer {
+    connections.at(connection).pointee.out
+  }
+
+  public func name(of connection: ConnectionIndex) -> String {
+    connections.at(connection).pointee.name
+  }
+
+  public func setName(_ name: String, of connection: ConnectionIndex) {
+    connections.at(connection).pointee.name = name
+  }
+
+  /// Takes the connections whose buffers have bytes to send.
+  public func takeDirty(_ body: (ConnectionIndex) -> Void) {
+    while !dirty.isEmpty {
+      let taken = dirty
+      dirty.removeAll(keepingCapacity: true)
+      for connection in taken where connections.isUsed(connection) {
+        connections.at(connection).pointee.isDirty = false
+        body(connection)
+      }
+    }
+  }
+
+  @inline(__always)
+  public func markDirty(_ connection: ConnectionIndex) {
+    let state = connections.at(connection)
+    guard !state.pointee.isDirty else { return }
+    state.pointee.isDirty = true
+    dirty.append(connection)
+  }
+
+  // MARK: Frames
+
+  /// One frame of a greeted connection. Returns a fault when the connection must be closed.
+  public func receive(
+    _ connection: ConnectionIndex, _ header: Header, _ content: Content
+  ) -> ConnectionFault? {
+    metrics.framesIn &+= 1
+    if let field = header.wrongField {
+      return refuseField(connection, header, .badField, field)
+    }
+    switch header.operation {
+    case .data: return receiveData(connection, header, content)
+    case .call: return receiveCall(connection, header, content)
+    case .credit: return receiveCredit(connection, header)
+    case .error: return receiveError(connection, header)
+    case .cancel: return receiveCancel(connection, header)
+    case .send: return receiveSend(connection, header, content)
+    case .ok: return receiveOk(connection, header)
+    case .register: return receiveRegister(connection, header, content)
+    case .missing: return refuseField(connection, header, .missingField, "op")
+    case .unknown, .hello, .welcome, .ping, .pong, .goodbye, .close:
+      let op = header[.op].text
+      refuse(
+        connection, nil, Failure(.unknownOp, "no operation \"\(op)\" here", detail: ("op", .text(op))))
+      return nil
+    }
+  }
+
+  /// A known field of the wrong kind, or one that is missing: the frame's id is refused, or, if it has
+  /// none, nobody in particular.
+  func refuseField(
+    _ connection: ConnectionIndex, _ header: Header, _ reason: Reason, _ field: String
+  ) -> ConnectionFault? {
+    let message =
+      reason == .missingField
+      ? "\(header[.op].text): field \"\(field)\" is missing"
+      : "\(header[.op].text): field \"\(field)\" has a wrong value"
+    let failure = Failure(reason, message, detail: ("field", .text(field)))
+    guard let id = header[.id] else {
+      refuse(connection, nil, failure)
+      return nil
+    }
+    switch header.operation {
+    case .register, .call, .send:
+      if let fault = claim(connection, id) { return fault }
+      refuse(connection, id, failure)
+    case .data, .error, .credit, .cancel, .ok:
+      if let fault = checkOpened(connection, id) { return fault }
+      failID(connection, id, failure)
+    default:
+      refuse(connection, nil, failure)
+    }
+    return nil
+  }
+
+  /// An id that a client opens: odd, above its last.
+  func claim(_ connection: ConnectionIndex, _ id: UInt64) -> ConnectionFault? {
+    let state = connections.at(connection)
+    guard id & 1 == 1, id > state.pointee.lastOpened else {
+      return ConnectionFault(
+        .badID, "id \(id) cannot be opened: ids are odd and above \(state.pointee.lastOpened)")
+    }
+    state.pointee.lastOpened = id
+    return nil
+  }
+
+  /// An id that a client speaks of: it was opened once, by the client or by the sidecar.
+  @inline(__always)
+  func checkOpened(_ connection: ConnectionIndex, _ id: UInt64) -> ConnectionFault? {
+    let state = connections.at(connection)
+    let last = id & 1 == 1 ? state.pointee.lastOpened : state.pointee.lastGiven
+    if id <= last, id != 0 { return nil }
+    return ConnectionFault(.badID, "id \(id) was never opened")
+  }
+
+  /// The next id that the sidecar opens on a connection.
+  @inline(__always)
+  func giveID(_ connection: ConnectionIndex) -> UInt64 {
+    connections.at(connection).pointee.lastGiven += 2
+    return connections.at(connection).pointee.lastGiven
+  }
+
+  // MARK: Errors
+
+  /// Writes an `error` to a connection, for one of its ids or for none.
+  func refuse(_ connection: ConnectionIndex, _ id: UInt64?, _ failure: Failure) {
+    var writer = HeaderWriter(connections.at(connection).pointee.out, "error", id: id)
+    writer.string("code", failure.reason.code.rawValue)
+    writer.string("reason", failure.reason.rawValue)
+    writer.string("message", failure.message)
+    switch failure.detail {
+    case (let key, .text(let value))?: writer.details(key, value)
+    case (let key, .integer(let value))?: writer.details(key, value)
+    case nil: break
+    }
+    if failure.mayRetry { writer.truth("retry") }
+    writer.finish()
+    markDirty(connection)
+  }
+
+  /// Tells a connection its own fault.
+  public func tell(_ connection: ConnectionIndex, _ fault: ConnectionFault) {
+    let detail = fault.detail.map { (key: $0.key, value: Failure.Detail.text($0.value)) }
+    refuse(connection, nil, Failure(fault.reason, fault.message, detail: detail))
+  }
+
+  // MARK: Time
+
+  /// A timer of the router's has fired.
+  public func timerFired(_ kind: TimerKind, _ index: Int32) {
+    switch kind {
+    case .deadline: deadlinePassed(index)
+    case .cancelGrace: cancelGracePassed(index)
+    case .idle: idlePassed(index)
+    case .closeGrace: closeGracePassed(index)
+    case .noReplica: forgetAgent(index)
+    case .goodbye: goodbyePassed(index)
+    case .undrained, .liveness, .drain, .watch:
+      preconditionFailure("a timer of the sidecar's own")
+    }
+  }
+}

@@ -1,0 +1,202 @@
+internal import Connections
+internal import Routing
+public import Wire
+
+/// A call that one of the sidecar's own agents handles.
+public final class SystemCall {
+  public let id: UInt64
+  public let type: String
+  public let content: [UInt8]
+  /// What the reader still permits, in bytes. May be overdrawn by one frame.
+  public fileprivate(set) var window: Int
+  public fileprivate(set) var isOpen = true
+
+  init(id: UInt64, type: String, content: [UInt8], window: Int) {
+    self.id = id
+    self.type = type
+    self.content = content
+    self.window = window
+  }
+}
+
+/// An agent of the sidecar's own: a synchronous machine, fed with events like the router.
+public protocol SystemAgent: AnyObject {
+  var name: String { get }
+  var description: String { get }
+  /// The operations, as `register` has them: a JSON array.
+  var operations: String { get }
+
+  /// A call has come. It is answered now, with `reply` or `fail`, or stays open until then.
+  func handle(_ call: SystemCall, _ host: SystemHost)
+  /// The reader of an open call permits more.
+  func credited(_ call: SystemCall, _ host: SystemHost)
+  /// An open call has been cancelled; nothing more is sent for it.
+  func cancelled(_ call: SystemCall, _ host: SystemHost)
+  /// The registry has changed since the last event.
+  func registryChanged(_ host: SystemHost)
+  /// The time that `host.wakeUp` asked for has come.
+  func wokenUp(_ host: SystemHost)
+}
+
+extension SystemAgent {
+  public func credited(_ call: SystemCall, _ host: SystemHost) {}
+  public func cancelled(_ call: SystemCall, _ host: SystemHost) {}
+  public func registryChanged(_ host: SystemHost) {}
+  public func wokenUp(_ host: SystemHost) {}
+}
+
+/// Hosts the sidecar's own agents. To the router it is a connection like any other: it reads frames
+/// from its out buffer and answers with frames, only that no socket lies between.
+public final class SystemHost {
+  let connection: ConnectionIndex
+  private let router: Router
+  private let inbox: OutBuffer
+  private let outbox = OutBuffer()
+  private let fromRouter = FrameDecoder(
+    headerMax: Limits.headerBytesMaxSidecar, contentMax: Int(UInt32.max))
+  private let toRouter = FrameDecoder(
+    headerMax: Limits.headerBytesMaxSidecar, contentMax: Int(UInt32.max))
+  private var agents: [String: any SystemAgent] = [:]
+  private var calls: [UInt64: (call: SystemCall, agent: any SystemAgent)] = [:]
+  private var lastID: UInt64 = 1
+  private var isAwake = false
+
+  init(router: Router) {
+    self.router = router
+    inbox = OutBuffer()
+    connection = router.openConnection(principal: .sidecar, name: "sidecar", out: inbox)
+  }
+
+  /// Registers an agent; from now on calls reach it.
+  func add(_ agent: any SystemAgent) {
+    agents[agent.name] = agent
+    var writer = HeaderWriter(outbox, "register", id: lastID)
+    lastID += 2
+    writer.string("name", agent.name)
+    writer.string("description", agent.description)
+    writer.integer("concurrency", 1 << 20)
+    var operations = Array(agent.operations.utf8)
+    operations.withUnsafeMutableBytes { writer.finish(Content(UnsafeRawBufferPointer($0))) }
+    deliver()
+  }
+
+  // MARK: For agents
+
+  /// Sends one message of a streamed reply. It is held by the router if the window is spent, so an
+  /// agent looks at `call.window` first.
+  public func send(_ call: SystemCall, type: String, _ content: [UInt8]) {
+    write(call, type: type, content, isLast: false)
+  }
+
+  /// Answers with the only, or the last, message.
+  public func reply(_ call: SystemCall, type: String, _ content: [UInt8]) {
+    write(call, type: type, content, isLast: true)
+  }
+
+  public func fail(
+    _ call: SystemCall, _ reason: Reason, _ message: String,
+    detail: (key: StaticString, value: String)? = nil
+  ) {
+    var writer = HeaderWriter(outbox, "error", id: call.id)
+    writer.string("code", reason.code.rawValue)
+    writer.string("reason", reason.rawValue)
+    writer.string("message", message)
+    if let detail { writer.details(detail.key, detail.value) }
+    writer.finish()
+    end(call)
+  }
+
+  /// Asks for `wokenUp` of every agent in `milliseconds`, unless that is asked for already.
+  public func wakeUp(inMs milliseconds: UInt64) {
+    guard !isAwake else { return }
+    isAwake = true
+    _ = router.timers.set(.watch, 0, due: router.now + milliseconds)
+  }
+
+  private func write(_ call: SystemCall, type: String, _ content: [UInt8], isLast: Bool) {
+    precondition(call.isOpen, "a reply to a call that has ended")
+    var writer = HeaderWriter(outbox, "data", id: call.id)
+    writer.string("type", type)
+    if isLast { writer.truth("end") }
+    content.withUnsafeBytes { bytes in
+      // A large listing is passed on by reference, like anyone's large content.
+      let isLarge = bytes.count > OutBuffer.copiedMax
+      writer.finish(isLarge ? Content(ContentBlock(copying: bytes)) : Content(bytes))
+    }
+    call.window -= content.count + Limits.frameCostBytes
+    if isLast { end(call) }
+  }
+
+  private func end(_ call: SystemCall) {
+    call.isOpen = false
+    calls[call.id] = nil
+  }
+
+  // MARK: Frames
+
+  /// Handles what the router has written, and gives the router the answers.
+  func turn() {
+    while !inbox.isEmpty || !outbox.isEmpty {
+      Self.decode(inbox, fromRouter) { header, content in receive(header, content) }
+      deliver()
+    }
+  }
+
+  func registryChanged() {
+    for agent in agents.values { agent.registryChanged(self) }
+    deliver()
+  }
+
+  func wokenUp() {
+    isAwake = false
+    for agent in agents.values { agent.wokenUp(self) }
+    deliver()
+  }
+
+  private func deliver() {
+    Self.decode(outbox, toRouter) { header, content in
+      let fault = router.receive(connection, header, content)
+      precondition(fault == nil, "the sidecar's own agents broke a rule")
+    }
+  }
+
+  private func receive(_ header: Header, _ content: Content) {
+    guard let id = header[.id] else { return }
+    switch header.operation {
+    case .call:
+      let to = header[.to]
+      let name = UnsafeRawBufferPointer(rebasing: to.prefix { $0 != UInt8(ascii: ":") }).text
+      guard let agent = agents[name] else { return }
+      let call = SystemCall(
+        id: id, type: header[.type].text, content: Array(content.bytes),
+        window: Int(header[.window] ?? UInt64(Limits.windowBytesDefault)))
+      calls[id] = (call, agent)
+      agent.handle(call, self)
+    case .credit:
+      guard let (call, agent) = calls[id] else { return }
+      call.window += Int(header[.bytes] ?? 0)
+      agent.credited(call, self)
+    case .cancel:
+      guard let (call, agent) = calls[id] else { return }
+      agent.cancelled(call, self)
+      if call.isOpen { fail(call, .cancelled, "cancelled") }
+    case .data, .ok, .error, .close, .goodbye, .hello, .welcome, .ping, .pong, .register, .send,
+      .missing, .unknown:
+      break
+    }
+  }
+
+  /// Takes all whole frames out of a buffer. Bytes are copied out first: what they lead to may append
+  /// to the same buffer.
+  private static func decode(
+    _ buffer: OutBuffer, _ decoder: FrameDecoder, _ body: (Header, Content) -> Void
+  ) {
+    guard !buffer.isEmpty else { return }
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: buffer.pending, alignment: 8)
+    defer { bytes.deallocate() }
+    buffer.copyOut(to: bytes)
+    decoder.begin(bytes)
+    while decoder.next() == .frame { body(decoder.header, decoder.content) }
+    decoder.finish()
+  }
+}
