@@ -152,12 +152,13 @@ static void did_receive(Caller *caller, const Frame *frame) {
   bool good = came_back(caller, frame)
     && (!caller->options->parts || call->parts == caller->options->parts);
   if (!good && caller->errors++ == 0)
-    fprintf(stderr, "load: caller: another content came back: %.*s\n", (int)frame->header_count, frame->header);
+    fprintf(stderr, "load: caller: another content came back for %llu\n", (unsigned long long)frame->id);
   did_end(caller, call, now, good);
 }
 
 static void print_result(Caller *caller) {
-  double seconds = caller->last_ns > caller->from_ns ? (double)(caller->last_ns - caller->from_ns) / 1e9 : 0;
+  bool any = caller->last_ns > caller->from_ns;
+  double seconds = any ? (double)(caller->last_ns - caller->from_ns) / 1e9 : 0;
   double per_second = seconds > 0 ? 1 / seconds : 0;
   latency_sort(&caller->latencies);
   printf(
@@ -197,14 +198,19 @@ int run_caller(const Options *options) {
   write_content(caller);
   connection_open(&caller->connection, &options->peer, role_caller);
   uint64_t now = clock_ns();
-  caller->from_ns = now + (uint64_t)(options->calls ? 0 : options->warmup_seconds * 1e9);
-  caller->until_ns = options->calls ? UINT64_MAX : caller->from_ns + (uint64_t)(options->seconds * 1e9);
+  caller->from_ns = now;
+  caller->until_ns = UINT64_MAX;
+  if (!options->calls) {
+    caller->from_ns += (uint64_t)(options->warmup_seconds * 1e9);
+    caller->until_ns = caller->from_ns + (uint64_t)(options->seconds * 1e9);
+  }
   for (;;) {
     now = clock_ns();
     while (caller->open < options->depth && may_begin(caller, now)) begin_call(caller, now);
     if (caller->open == 0) break;
     if (options->pause_ms && !caller->paused) pause_once(caller);
-    if (!connection_turn(&caller->connection, wait_for_bytes)) fail("caller: the connection was closed");
+    if (!connection_turn(&caller->connection, wait_for_bytes))
+      fail("caller: the connection was closed");
     Frame frame;
     while (connection_next(&caller->connection, &frame)) did_receive(caller, &frame);
   }

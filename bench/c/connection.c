@@ -63,7 +63,8 @@ static int connect_unix(const char *path) {
 static int connect_tcp(const char *host_and_port) {
   char host[256];
   const char *colon = strrchr(host_and_port, ':');
-  if (!colon || (size_t)(colon - host_and_port) >= sizeof host) fail("bad address %s", host_and_port);
+  if (!colon || (size_t)(colon - host_and_port) >= sizeof host)
+    fail("bad address %s", host_and_port);
   memcpy(host, host_and_port, (size_t)(colon - host_and_port));
   host[colon - host_and_port] = 0;
   struct addrinfo *found, hints = {.ai_socktype = SOCK_STREAM};
@@ -90,9 +91,9 @@ static uint32_t get_be32(const uint8_t *from) {
 
 static void say_hello(Connection *connection, const char *token) {
   char header[4096];
-  int count = token
-    ? snprintf(header, sizeof header, "{\"op\":\"hello\",\"v\":1,\"client\":\"bench\",\"token\":\"%s\"}", token)
-    : snprintf(header, sizeof header, "{\"op\":\"hello\",\"v\":1,\"client\":\"bench\"}");
+  int count = snprintf(
+    header, sizeof header, "{\"op\":\"hello\",\"v\":1,\"client\":\"bench\"%s%s%s}",
+    token ? ",\"token\":\"" : "", token ? token : "", token ? "\"" : "");
   uint8_t *to = buffer_reserve(&connection->out, 8 + (size_t)count);
   put_be32(to, (uint32_t)count);
   put_be32(to + 4, 0);

@@ -59,7 +59,8 @@ bool connection_turn(Connection *connection, Patience patience);
 /// Waits for the next frame; exits when the other end closed.
 Frame connection_await(Connection *connection);
 
-/// Appends a frame: `{"op":"<op>","id":<id><rest>}` and its content. `rest` starts with a comma or is empty.
+/// Appends a frame: `{"op":"<op>","id":<id><rest>}` and its content. `rest` starts with a comma
+/// or is empty.
 void connection_put(
   Connection *connection, const char *op, uint64_t id, const char *rest, size_t rest_count,
   const void *content, size_t content_count);

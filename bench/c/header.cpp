@@ -38,7 +38,8 @@ struct Copy {
 
 Read with_scanner(Copy &copy) {
   coagent_header header;
-  if (coagent_header_scan(copy.fresh(), copy.header.size(), &header) != COAGENT_HEADER_OK) std::abort();
+  int fault = coagent_header_scan(copy.fresh(), copy.header.size(), &header);
+  if (fault != COAGENT_HEADER_OK) std::abort();
   Read read;
   read.id = header.integers[COAGENT_ID - COAGENT_STRINGS];
   read.op_bytes = header.strings[COAGENT_OP].length;
@@ -87,7 +88,8 @@ int main() {
     R"({"op":"data","id":123456,"end":true})",
     R"({"op":"call","id":123456,"to":"bench.echo","type":"Ping","timeout_ms":30000})",
     R"({"op":"call","id":123456,"to":"billing.refunds:c-48213","type":"RefundRequest",)"
-    R"("timeout_ms":30000,"window":1048576,"trace":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",)"
+    R"("timeout_ms":30000,"window":1048576,)"
+    R"("trace":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",)"
     R"("ext":{"tenant":"acme-eu","priority":7}})",
   };
   simdjson::dom::parser parser;

@@ -1,4 +1,5 @@
-// The host: echoes calls to <agent>.echo and streams parts for calls to <agent>.stream, within windows.
+// The host: echoes calls to <agent>.echo, and streams parts, within windows, for calls to
+// <agent>.stream.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +81,8 @@ static bool produce(Host *host) {
     more = false;
     for (size_t i = 0; i < host->count;) {
       Stream *stream = &host->streams[i];
-      for (int n = 0; n < parts_per_stream_and_round && stream->left > 1 && stream->window > 0; n++) {
+      int round_left = parts_per_stream_and_round;
+      while (round_left-- > 0 && stream->left > 1 && stream->window > 0) {
         connection_put(
           &host->connection, "data", stream->id, goes_on, sizeof goes_on - 1, host->part,
           stream->size);
@@ -141,7 +143,9 @@ static void did_receive(Host *host, const Frame *frame) {
   }
 }
 
-static void register_agent(Connection *connection, uint64_t id, const char *agent, const char *leaf) {
+static void register_agent(
+  Connection *connection, uint64_t id, const char *agent, const char *leaf
+) {
   char rest[512];
   int count = snprintf(
     rest, sizeof rest, ",\"name\":\"%s.%s\",\"description\":\"load\",\"concurrency\":100000", agent,

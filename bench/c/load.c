@@ -1,4 +1,5 @@
-// The load generator: speaks the coagent protocol to a sidecar, or the same frames through the raw relay.
+// The load generator: speaks the coagent protocol to a sidecar, or sends the same frames through
+// the raw relay.
 //
 //   load host   --url U                      serves bench.echo and bench.stream
 //   load caller --url U --depth 64 ...       calls, and prints one line of JSON
@@ -16,7 +17,8 @@
 #include <unistd.h>
 
 static const char usage[] =
-  "usage: load host|caller|idle|agents --url unix:/path|tcp://host:port [--token T] [--relay PAIR]\n"
+  "usage: load host|caller|idle|agents --url unix:/path|tcp://host:port [--token T]\n"
+  "  host, caller:  --relay PAIR\n"
   "  host, caller:  --agent NAME (bench)\n"
   "  caller:  --depth N  --size BYTES  --calls N | --seconds S  --warmup S  --to ADDRESS --type T\n"
   "           --content TEXT  --parts N --part-size BYTES  --window BYTES  --sessions N\n"

@@ -3,8 +3,8 @@
 //   nats_load host   --url nats://127.0.0.1:4222
 //   nats_load caller --url U --depth 64 --size 16 --seconds 1 --warmup 0.2
 //
-// `--asap` makes the client write each message at once instead of leaving it to its flusher thread:
-// better for one in flight, worse for many. The caller's choice; the runner takes the better.
+// `--asap` makes the client write each message at once instead of leaving it to its flusher
+// thread: better for one in flight, often worse for many. The runner takes the better.
 #include <getopt.h>
 #include <nats/nats.h>
 #include <stdbool.h>

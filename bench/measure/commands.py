@@ -95,6 +95,7 @@ def measure_discovery(plan: Plan, report: Report) -> None:
             mark = Mark("< 1 ms", at_most=1000, on_value=True) if marked else None
             note = f"{results[0]['bytes_per_s'] / results[0]['calls_per_s'] / 1024:,.0f} KiB each"
             report.add(
-                section, name, [result["p50_us"] for result in results], "µs", mark=mark, note=note)
+                section, name, [result["p50_us"] for result in results], "µs", mark=mark,
+                note=note)
         report.add(section, "registered", [AGENTS / took], "agents/s")
         report.add(section, "memory per registered agent", [each], "B")

@@ -143,7 +143,7 @@ def free_port() -> int:
 
 
 def say_hello(path: str) -> None:
-    """One connection to a sidecar's socket, up to its ``welcome``. Raises OSError until it answers."""
+    """One connection to a sidecar's socket, up to ``welcome``. Raises OSError until it answers."""
     header = b'{"op":"hello","v":1,"client":"bench"}'
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(5)

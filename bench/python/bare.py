@@ -36,11 +36,11 @@ class BareConnection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, received: bytes) -> None:
         if self.through_relay and not self.paired.is_set():
             self.paired.set()
-            data = data[1:]
-        buffer = self.rest + data if self.rest else data
+            received = received[1:]
+        buffer = self.rest + received if self.rest else received
         at, end = 0, len(buffer)
         while end - at >= 8:
             header_size, content_size = LENGTHS.unpack_from(buffer, at)
