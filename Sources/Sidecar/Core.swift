@@ -268,4 +268,5 @@ public final class Core {
 public enum CoreEvent: Sendable {
   case greeted(ConnectionIndex, client: String, name: String)
   case fault(ConnectionIndex, ConnectionFault)
+  case acceptPaused(endpoint: String, because: String)
 }

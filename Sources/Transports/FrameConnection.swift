@@ -17,12 +17,20 @@ public protocol FrameConnectionDelegate: AnyObject {
   /// peer and closes.
   @LoopActor func didFail(_ connection: FrameConnection, with fault: FrameFault)
 
-  /// The peer has taken some of what had to wait for it; `connection.out.pending` is left.
+  /// The socket is full: the rest of `connection.out` waits for the peer to read.
+  @LoopActor func didStall(_ connection: FrameConnection)
+
+  /// The peer has taken some of what had to wait for it, or much has gone out at once;
+  /// `connection.out.pending` is left.
   @LoopActor func didDrain(_ connection: FrameConnection)
 
   /// The connection is over: `nil` after an orderly end or a close on this side. Called exactly
   /// once, never from within a call of the delegate's; nothing is called after it.
   @LoopActor func didClose(_ connection: FrameConnection, because error: StreamError?)
+}
+
+extension FrameConnectionDelegate {
+  @LoopActor public func didStall(_ connection: FrameConnection) {}
 }
 
 /// Frames over one socket.
@@ -206,12 +214,17 @@ public final class FrameConnection: ByteReader, ByteWriter {
     if self.state == .closed { return self.out.consume(self.out.pending) }
     if self.waitsForPeer { return }
     var left = Self.writtenBytesPerTurnMax
+    let wasMuch = self.out.pending >= Self.muchBytes
     do throws(StreamError) {
       while self.out.pending > 0 && left > 0 {
         let (offered, taken) = try self.turns.write(self.out, to: self.stream, bytesMax: left)
         self.didTake(taken)
         left -= taken
-        if taken < offered { return try self.waitForPeer() }
+        if taken < offered {
+          try self.waitForPeer()
+          if self.state == .open { self.delegate?.didStall(self) }
+          return
+        }
       }
     } catch {
       return self.failWriting(error)
@@ -223,7 +236,14 @@ public final class FrameConnection: ByteReader, ByteWriter {
       self.drainedMs = LoopClock.turnMs
       if self.state == .flushing { self.startLingering() }
     }
+    if wasMuch, self.state == .open {
+      self.delegate?.didDrain(self)
+      if self.needsFlush { LoopActor.requestTurn() }
+    }
   }
+
+  /// From here on, an owner that holds frames back for want of room is told of a flush.
+  private static let muchBytes = 128 << 10
 
   private func didTake(_ count: Int) {
     self.out.consume(count)
