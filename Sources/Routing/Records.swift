@@ -59,7 +59,7 @@ struct Call {
 
   /// Milliseconds on the router's clock; 0: none.
   var deadline: UInt64 = 0
-  var timer: TimerWheel.TimerIndex = -1
+  var timer: TimerIndex = -1
   /// Microseconds on the router's clock.
   var opened: UInt64
 
@@ -98,7 +98,7 @@ struct Session {
   var created: UInt64
   /// Its next call makes the instance.
   var isNew = true
-  var timer: TimerWheel.TimerIndex = -1
+  var timer: TimerIndex = -1
   var closeID: UInt64 = 0
   /// Links among the sessions of its replica.
   var previousOnReplica: SessionIndex = -1
@@ -131,7 +131,7 @@ struct Replica {
 /// What the router knows of an agent beside the registry.
 struct AgentState {
   var line = WaitingLine()
-  var goneTimer: TimerWheel.TimerIndex = -1
+  var goneTimer: TimerIndex = -1
   var isExclusive = false
   var isSystem = false
   /// Replicas that take nothing new but what belongs to calls in flight.
@@ -157,7 +157,7 @@ struct ConnectionState: ~Copyable {
   var hosted: Int32 = 0
   var isDirty = false
   var isLeaving = false
-  var goodbyeTimer: TimerWheel.TimerIndex = -1
+  var goodbyeTimer: TimerIndex = -1
   /// Directions with frames for this connection that wait for room in its buffer.
   var firstInLine: Int32 = -1
   var lastInLine: Int32 = -1

@@ -37,7 +37,7 @@ struct Failure {
 public final class Router {
   public let registry: Registry
   public let limits: Limits
-  public var timers: TimerWheel
+  var timers: TimerWheel
   /// Milliseconds on a clock that never goes back.
   public var now: UInt64
   /// The same clock in microseconds, for latencies.
@@ -226,6 +226,25 @@ public final class Router {
   }
 
   // MARK: Time
+
+  /// Sets a timer of the owner's on the router's wheel.
+  public func setTimer(_ kind: TimerKind, _ index: Int32, due: UInt64) -> TimerIndex {
+    timers.set(kind, index, due: due)
+  }
+
+  public func cancelTimer(_ timer: TimerIndex) {
+    timers.cancel(timer)
+  }
+
+  /// When `takeTimer` should be called next, in milliseconds; nil when no timer is set.
+  public func nextTimer() -> UInt64? {
+    timers.nextDue()
+  }
+
+  /// Moves the wheel on to `now` and takes one timer that is due; call until it returns nil.
+  public func takeTimer(now: UInt64) -> (kind: TimerKind, index: Int32)? {
+    timers.advance(to: now)
+  }
 
   /// A timer of the router's has fired.
   public func timerFired(_ kind: TimerKind, _ index: Int32) {

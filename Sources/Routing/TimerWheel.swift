@@ -22,13 +22,14 @@ public enum TimerKind: UInt8, Sendable {
   case watch
 }
 
+/// The number of a timer that is set.
+public typealias TimerIndex = Int32
+
 /// Timers in slots of 10 ms: a hierarchy of five wheels of 64 slots each (Varghese and Lauck, 1987).
 ///
 /// Setting and cancelling cost a link and an unlink, however many there are. Time is what the owner
 /// says it is, in milliseconds.
-public struct TimerWheel: ~Copyable {
-  public typealias TimerIndex = Int32
-
+struct TimerWheel: ~Copyable {
   struct Entry {
     var tick: UInt64
     var previous: Int32
@@ -47,14 +48,14 @@ public struct TimerWheel: ~Copyable {
   private var occupied = [UInt64](repeating: 0, count: Self.levels)
   private var tick: UInt64
 
-  public init(now: UInt64) {
+  init(now: UInt64) {
     tick = now / Self.slotMs
   }
 
-  public var count: Int { entries.count }
+  var count: Int { entries.count }
 
   /// Sets a timer that fires not before `due`; returns its number, for `cancel`.
-  public mutating func set(_ kind: TimerKind, _ index: Int32, due: UInt64) -> TimerIndex {
+  mutating func set(_ kind: TimerKind, _ index: Int32, due: UInt64) -> TimerIndex {
     let wanted = max((due + Self.slotMs - 1) / Self.slotMs, tick + 1)
     let timer = entries.insert(
       Entry(tick: wanted, previous: -1, next: -1, index: index, slot: 0, kind: kind))
@@ -62,20 +63,20 @@ public struct TimerWheel: ~Copyable {
     return timer
   }
 
-  public mutating func cancel(_ timer: TimerIndex) {
+  mutating func cancel(_ timer: TimerIndex) {
     unlink(timer)
     entries.remove(timer)
   }
 
   /// When the owner should call `advance` next, in milliseconds; nil when nothing is set.
-  public func nextDue() -> UInt64? {
+  func nextDue() -> UInt64? {
     guard entries.count > 0 else { return nil }
     return nextTick().map { $0 * Self.slotMs }
   }
 
   /// Moves time on to `now` and takes one timer that is due; call until it returns nil. A timer that
   /// was returned is gone.
-  public mutating func advance(to now: UInt64) -> (kind: TimerKind, index: Int32)? {
+  mutating func advance(to now: UInt64) -> (kind: TimerKind, index: Int32)? {
     let target = now / Self.slotMs
     while true {
       let head = heads[Int(tick & 63)]

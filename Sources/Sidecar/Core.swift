@@ -21,8 +21,8 @@ public final class Core {
   private var peers: [ConnectionIndex: ServerConnection] = [:]
   private var closing: [ConnectionIndex] = []
   private var dirty: [ConnectionIndex] = []
-  private var pulses: [ConnectionIndex: TimerWheel.TimerIndex] = [:]
-  private var undrained: [ConnectionIndex: (timer: TimerWheel.TimerIndex, since: UInt64)] = [:]
+  private var pulses: [ConnectionIndex: TimerIndex] = [:]
+  private var undrained: [ConnectionIndex: (timer: TimerIndex, since: UInt64)] = [:]
   private var words: [ConnectionIndex: UInt64] = [:]
   private var lastWord: UInt64 = 0
   private var revision: UInt64
@@ -105,7 +105,7 @@ public final class Core {
     router.now = now
     if let entry = undrained[connection] {
       if router.out(connection).isEmpty {
-        router.timers.cancel(entry.timer)
+        router.cancelTimer(entry.timer)
         undrained[connection] = nil
       } else {
         undrained[connection]!.since = now
@@ -118,7 +118,7 @@ public final class Core {
   /// Bytes wait for a peer that its socket does not take.
   public func waits(_ connection: ConnectionIndex, now: UInt64) {
     guard peers[connection] != nil, undrained[connection] == nil else { return }
-    let timer = router.timers.set(
+    let timer = router.setTimer(
       .undrained, connection, due: now + UInt64(limits.undrainedMs))
     undrained[connection] = (timer, now)
   }
@@ -133,7 +133,7 @@ public final class Core {
 
   /// Time has come to `now`; timers that are due fire.
   public func advance(to now: UInt64) {
-    while let (kind, index) = router.timers.advance(to: now) {
+    while let (kind, index) = router.takeTimer(now: now) {
       router.now = now
       switch kind {
       case .liveness: pulse(index, now)
@@ -154,7 +154,7 @@ public final class Core {
   public func drain(timeoutMs: UInt64, now: UInt64) {
     router.now = now
     router.beginDrain(timeoutMs: timeoutMs)
-    _ = router.timers.set(.drain, 0, due: now + timeoutMs)
+    _ = router.setTimer(.drain, 0, due: now + timeoutMs)
     settle()
   }
 
@@ -226,17 +226,17 @@ public final class Core {
     peers[connection] = nil
     words[connection] = nil
     closing.removeAll { $0 == connection }
-    if let timer = pulses.removeValue(forKey: connection) { router.timers.cancel(timer) }
-    if let entry = undrained.removeValue(forKey: connection) { router.timers.cancel(entry.timer) }
+    if let timer = pulses.removeValue(forKey: connection) { router.cancelTimer(timer) }
+    if let entry = undrained.removeValue(forKey: connection) { router.cancelTimer(entry.timer) }
     router.connectionLost(connection)
   }
 
   // MARK: Life signs
 
   private func watch(_ connection: ConnectionIndex, _ now: UInt64) {
-    if let timer = pulses.removeValue(forKey: connection) { router.timers.cancel(timer) }
+    if let timer = pulses.removeValue(forKey: connection) { router.cancelTimer(timer) }
     guard let due = peers[connection]?.nextPulse(now: now) else { return }
-    pulses[connection] = router.timers.set(.liveness, connection, due: due)
+    pulses[connection] = router.setTimer(.liveness, connection, due: due)
   }
 
   private func pulse(_ connection: ConnectionIndex, _ now: UInt64) {
@@ -259,7 +259,7 @@ public final class Core {
         connection,
         ConnectionFault(.slowReader, "nothing was read for \(limits.undrainedMs) ms"))
     } else {
-      undrained[connection] = (router.timers.set(.undrained, connection, due: due), entry.since)
+      undrained[connection] = (router.setTimer(.undrained, connection, due: due), entry.since)
     }
   }
 }

@@ -136,7 +136,7 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
   }
 
   private func armTimer() {
-    guard let due = core.router.timers.nextDue(), due < timerDue else { return }
+    guard let due = core.router.nextTimer(), due < timerDue else { return }
     timerDue = due
     let now = LoopClock.turnMs
     timer.start(afterMs: due > now ? due - now : 1)

@@ -110,7 +110,7 @@ public final class SystemHost {
   public func wakeUp(inMs milliseconds: UInt64) {
     guard !isAwake else { return }
     isAwake = true
-    _ = router.timers.set(.watch, 0, due: router.now + milliseconds)
+    _ = router.setTimer(.watch, 0, due: router.now + milliseconds)
   }
 
   private func write(_ call: SystemCall, type: String, _ content: [UInt8], isLast: Bool) {
