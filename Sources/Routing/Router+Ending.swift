@@ -149,7 +149,7 @@ extension Router {
       count(call, failed: failure.reason.code)
       releaseCaller(call)
     }
-    endChildren(call)
+    let children = takeChildren(call)
     switch record.pointee.state {
     case .waiting:
       withdraw(call)
@@ -159,8 +159,9 @@ extension Router {
       free(call)
     case .delivering:
       free(call)
+    case .running where record.pointee.host < 0:
+      free(call)
     case .running:
-      guard record.pointee.host >= 0 else { return free(call) }
       record.pointee.state = .abandoned
       // Whatever it still sends is dropped; it must not wait for credit to get it out.
       record.pointee.replies.window = Limits.windowBytesMax
@@ -178,6 +179,8 @@ extension Router {
     case .abandoned:
       break
     }
+    let ended = Failure(.parentEnded, "the call that this one served has ended")
+    for child in children where calls.isUsed(child) { fail(child, ended) }
   }
 
   /// The caller has its terminal frame.
@@ -261,13 +264,15 @@ extension Router {
     }
   }
 
-  /// Ends the calls that were made for this one.
-  private func endChildren(_ call: CallIndex) {
+  /// The calls that were made for this one, which now end with it.
+  private func takeChildren(_ call: CallIndex) -> [CallIndex] {
+    var children: [CallIndex] = []
     while calls.at(call).pointee.firstChild >= 0 {
       let child = calls.at(call).pointee.firstChild
       orphan(child)
-      fail(child, Failure(.parentEnded, "the call that this one served has ended"))
+      children.append(child)
     }
+    return children
   }
 
   // MARK: Time

@@ -274,7 +274,13 @@ extension Router {
       writer.finish()
       markDirty(connection)
     }
+    // A watch has no end of its own to wait for.
+    for call in calls.indices() where calls.isUsed(call) {
+      if agents[Int(calls.at(call).pointee.agent)].isSystem { fail(call, Self.shutdown) }
+    }
   }
+
+  private static let shutdown = Failure(.shutdown, "the sidecar has shut down")
 
   /// Whether calls or sends are under way.
   public var isBusy: Bool { calls.count > 0 }

@@ -142,7 +142,7 @@ extension Router {
     else {
       return refused(.parentEnded, "the call \(id) that this serves has ended")
     }
-    guard calls.at(entry.index).pointee.depth < limits.callDepthMax - 1 else {
+    guard calls.at(entry.index).pointee.depth < limits.callDepthMax else {
       return refused(.callDepth, "calls are nested deeper than \(limits.callDepthMax)")
     }
     return .success(entry.index)
