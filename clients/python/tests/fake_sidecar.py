@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import inspect
 import json
 import os
 import shutil
@@ -24,7 +26,7 @@ def aio(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
         asyncio.run(bounded(test(*arguments, **named), 4 * BOUND_S))
 
     del run.__wrapped__  # type: ignore[attr-defined]
-    run.__signature__ = __import__("inspect").signature(test)  # type: ignore[attr-defined]
+    run.__signature__ = inspect.signature(test)  # type: ignore[attr-defined]
     return run
 
 
@@ -153,10 +155,8 @@ class FakeSidecar:
         for peer in self._all:
             peer.close()
         for peer in self._all:
-            try:
+            with contextlib.suppress(OSError):
                 await peer.writer.wait_closed()
-            except OSError:
-                pass
         self._all.clear()
 
     async def accept(self) -> Peer:

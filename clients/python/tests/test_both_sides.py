@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 
 import pytest
 from fake_sidecar import aio
 from relay import Relay
 
 import coagent_client as coagent
-from coagent_client import Context, connect, operation
+from coagent_client import Context, connect
 
 
 @aio

@@ -6,7 +6,6 @@ async with connect() as client:
 """
 
 from ._agents import operation
-from ._calls import Exchange, Reply
 from ._client import Client, connect
 from ._content import Message, Part
 from ._context import Context, current_context
@@ -31,6 +30,7 @@ from ._errors import (
 from ._local import local
 from ._receiving import MessageReader, PartReader
 from ._registration import Registration
+from ._reply import Exchange, Reply
 from ._version import VERSION as __version__
 
 __all__ = [

@@ -56,19 +56,19 @@ def default_token() -> str | None:
     return None
 
 
-def parse_url(url: str) -> tuple[str, str | tuple[str, int]]:
-    """("unix", path) or ("tcp", (host, port))."""
+def parse_url(url: str) -> str | tuple[str, int]:
+    """The path of a Unix socket, or (host, port)."""
     if url.startswith("unix:"):
         path = url[5:]
         if path.startswith("//"):
             path = path[2:]
         if path:
-            return "unix", path
+            return path
     elif url.startswith("tcp://"):
         parts = urlsplit(url)
         try:
             if parts.hostname and parts.port is not None and parts.path in ("", "/"):
-                return "tcp", (parts.hostname, parts.port)
+                return parts.hostname, parts.port
         except ValueError:
             pass
     raise InvalidArgumentError(

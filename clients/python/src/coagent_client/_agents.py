@@ -6,7 +6,7 @@ import collections.abc
 import functools
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args, get_origin, overload
 
@@ -28,6 +28,7 @@ _STREAMS: tuple[Any, ...] = (
 )
 _INPUT_STREAMS: tuple[Any, ...] = (collections.abc.AsyncIterator, collections.abc.AsyncIterable)
 
+REQUIRED = inspect.Parameter.empty
 COROUTINE, ASYNC_GENERATOR, FUNCTION, GENERATOR = "coroutine", "async generator", "function", "gen"
 
 
@@ -68,6 +69,8 @@ class OperationSpec:
     """What each positional argument is: `body`, `context` or `stream`."""
     convert: Callable[[Message], Any]
     """A message to what the body (or each item of the stream) is hinted to be."""
+    default: Any
+    """What stands for the body if the call has no content; `REQUIRED` if nothing does."""
     input: Schema | None
     output: Schema | None
 
@@ -83,7 +86,7 @@ class OperationSpec:
 class AgentSpec:
     """The operations of an agent, and the class of its sessions if it has one."""
 
-    def __init__(self, target: Callable[..., Any], names: dict[str, Any] | None = None) -> None:
+    def __init__(self, target: Callable[..., Any], names: Mapping[str, Any] | None = None) -> None:
         self.cls: type | None = target if isinstance(target, type) else None
         cls: Any = self.cls
         self.description = inspect.getdoc(target) or ""
@@ -153,14 +156,15 @@ def _read(
     cls: type | None,
     name: str,
     description: str,
-    names: dict[str, Any] | None,
+    names: Mapping[str, Any] | None,
 ) -> OperationSpec:
     hints = _hints(function, names)
     parameters = list(inspect.signature(function).parameters.values())
     if cls is not None:
         parameters = parameters[1:]
     arguments: list[str] = []
-    body_hint: Any = inspect.Parameter.empty
+    body_hint: Any = REQUIRED
+    default: Any = REQUIRED
     for parameter in parameters:
         hint = hints.get(parameter.name, Any)
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -182,8 +186,9 @@ def _read(
         else:
             arguments.append("body")
             body_hint = hint
+            default = parameter.default
     kind = _kind(function)
-    has_input = body_hint is not inspect.Parameter.empty
+    has_input = body_hint is not REQUIRED
     return OperationSpec(
         name=name or (hint_name(body_hint) if has_input else "") or _name(function),
         description=description or inspect.getdoc(function) or "",
@@ -191,6 +196,7 @@ def _read(
         kind=kind,
         arguments=tuple(arguments),
         convert=message_converter(body_hint if has_input else Any),
+        default=default,
         input=schema_of(_described(body_hint)) if has_input else None,
         output=_output(hints, kind),
     )
@@ -220,7 +226,7 @@ def message_converter(hint: Any) -> Callable[[Message], Any]:
     return record_from_message if is_model(hint) or is_typed_dict(hint) else from_message
 
 
-def _hints(function: Callable[..., Any], names: dict[str, Any] | None) -> dict[str, Any]:
+def _hints(function: Callable[..., Any], names: Mapping[str, Any] | None) -> dict[str, Any]:
     target: Any = function.func if isinstance(function, functools.partial) else function
     if not inspect.isroutine(target):
         target = type(target).__call__

@@ -1,4 +1,4 @@
-"""The caller's side of a call, and the reply that it gives.
+"""The caller's side of a call.
 
 A call that fails with `retry:true` (no agent saw it) is made again within its time, a few times;
 nothing else is ever repeated.
@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from ._content import Encoded, Message, encode, joined
+from ._content import Encoded
 from ._errors import (
     AgentError,
     CancelledCallError,
@@ -20,11 +19,7 @@ from ._errors import (
     UnavailableError,
 )
 from ._receiving import (
-    MessageReader,
-    PartReader,
     Receiving,
-    call_on_loop,
-    message_of,
 )
 from ._sending import Sending
 from ._wire import FRAME_COST, WINDOW_DEFAULT, Fields
@@ -274,121 +269,6 @@ class OwnCall:
             self.first_sent = None
         self.ident = 0
         self.connection = None
-
-
-class Reply(Generic[T]):
-    """What a call answers: await it whole, or iterate over its messages as they come.
-
-    Any number of readers, early or late, read the same from the start. `await reply` gives one
-    value: None if nothing came, the value if one did, several texts joined, other values listed.
-    Leaving the last loop over it, or `aclose`, cancels the call down to the agent.
-    """
-
-    __slots__ = ("_call", "_convert", "_start")
-
-    def __init__(self, call: OwnCall, convert: Callable[[Fields, bytes], T]) -> None:
-        self._call = call
-        self._convert = convert
-        self._start = call.receiving.last
-        call.start()
-
-    @property
-    def address(self) -> str:
-        """What was called."""
-        return self._call.request.address
-
-    @property
-    def is_done(self) -> bool:
-        """The last frame is here, or the call failed."""
-        return self._call.receiving.ended
-
-    @property
-    def error(self) -> AgentError | None:
-        """The error that ended it, if one did."""
-        return self._call.receiving.error
-
-    def __aiter__(self) -> MessageReader[T]:
-        self._call.begin()
-        return MessageReader(self._call.receiving, self._start, self._convert)
-
-    def messages(self, *, errors: bool = False) -> MessageReader[Message]:
-        """Messages with type, content type and ext. With `errors`, an error at a position of the
-        stream is a message with `error` set; else it is raised there."""
-        self._call.begin()
-        return MessageReader(self._call.receiving, self._start, message_of, shows_errors=errors)
-
-    def parts(self) -> PartReader:
-        """Pieces as they come, tokens for instance: str of texts, bytes of anything else."""
-        self._call.begin()
-        return PartReader(self._call.receiving, self._start)
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        return self.whole().__await__()
-
-    async def whole(self) -> Any:
-        """One value, see the class."""
-        return joined([value async for value in self])
-
-    async def aclose(self) -> None:
-        """Cancels the call if it has not ended."""
-        self._call.cancel()
-
-    def cancel(self) -> None:
-        """As `aclose`, for where nothing can be awaited."""
-        self._call.cancel()
-
-    async def __aenter__(self) -> Reply[T]:
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        self._call.cancel()
-
-    def __del__(self) -> None:
-        call = getattr(self, "_call", None)
-        if call is not None and not call.receiving.ended and call.receiving.readers == 0:
-            call_on_loop(call.receiving, call.cancel)
-
-
-class Exchange(Reply[T]):
-    """A call open in both directions: `send`, `end`, and the reply to iterate over."""
-
-    __slots__ = ()
-
-    async def send(
-        self,
-        value: object,
-        *,
-        type: str | None = None,
-        content_type: str | None = None,
-    ) -> None:
-        """Sends one message, waiting for the agent's credit; raises what ended the call."""
-        message = encode(value)
-        if type is not None:
-            message.type = type
-        if content_type is not None:
-            message.content_type = content_type
-        await (await self._sending()).send(message)
-
-    async def end(self) -> None:
-        """No more input. The reply goes on."""
-        sending = await self._sending()
-        if sending.error is None:
-            await sending.finish()
-
-    async def __aenter__(self) -> Exchange[T]:
-        return self
-
-    async def _sending(self) -> Sending:
-        call = self._call
-        while call.sending is None:
-            if call.receiving.ended:
-                raise call.receiving.error or FailedPreconditionError(
-                    "the call has ended", reason="call_ended"
-                )
-            await call.client.wait_connected()
-        if call.first_sent is not None:
-            await asyncio.shield(call.first_sent)
-        return call.sending
 
 
 def fit_content(request: Request, message: Encoded, connection_bytes_max: int) -> None:

@@ -116,12 +116,12 @@ class Client(Verbs):
 
     async def _connect(self) -> None:
         """Opens the socket, says hello, registers; returns once welcome."""
-        kind, where = parse_url(self.url)
+        where = parse_url(self.url)
         token = self._token if self._token is not None else default_token()
         hello = f'{{"op":"hello","v":1,"client":"coagent-client-python/{VERSION}"'
         if self._name:
             hello += f',"name":{quoted(self._name)}'
-        if token and (kind == "tcp" or self._token is not None):
+        if token:
             hello += f',"token":{quoted(token)}'
         hello += "}"
         loop = self.loop

@@ -13,8 +13,8 @@ from ._receiving import MessageReader, message_of
 from ._wire import Fields
 
 if TYPE_CHECKING:
-    from ._calls import Exchange, Reply
-    from ._hosting import HostedCall
+    from ._hosted_call import HostedCall
+    from ._reply import Exchange, Reply
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from ._errors import UnavailableError
 from ._receiving import MessageReader
 
 if TYPE_CHECKING:
-    from ._calls import Reply
+    from ._reply import Reply
     from ._verbs import Verbs
 
 

@@ -181,8 +181,8 @@ class Reader(Generic[T_co]):
         raise NotImplementedError
 
     async def aclose(self) -> None:
-        """Leaves."""
-        self._leave()
+        """As `leave`."""
+        self.leave()
 
     async def _next_link(self) -> Link | None:
         """The next frame, or None at the end; raises the error that ended the direction."""
@@ -199,7 +199,7 @@ class Reader(Generic[T_co]):
             try:
                 await receiving.wait()
             except asyncio.CancelledError:
-                self._leave()
+                self.leave()
                 raise
 
     def try_next_link(self) -> Link | None:
@@ -213,12 +213,20 @@ class Reader(Generic[T_co]):
             return link
         return None
 
+    def has_next(self) -> bool:
+        """Whether a whole message is there, so that the next step will not wait."""
+        link = self._at.next
+        while link is not None and link.part:
+            link = link.next
+        return self._is_open and link is not None
+
     def _finish(self) -> None:
         if self._is_open:
             self._is_open = False
             self._receiving.readers -= 1
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Reads no further. After the end, nothing."""
         if self._is_open:
             self._is_open = False
             self._receiving.left()

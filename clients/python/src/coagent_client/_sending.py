@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ._content import TEXT_TYPE, Encoded, Part
 from ._errors import AgentError, FailedPreconditionError
-from ._wire import FRAME_COST, INTEGER_MAX, PART_BYTES_MAX, flat_object, quoted
+from ._wire import FRAME_COST, PART_BYTES_MAX, WINDOW_MAX, flat_object, quoted
 
 if TYPE_CHECKING:
     from ._connection import Connection
@@ -44,7 +44,7 @@ class Sending:
 
     def credit(self, size: int) -> None:
         """The receiver grants more."""
-        self.window = min(self.window + size, INTEGER_MAX)
+        self.window = min(self.window + size, WINDOW_MAX)
         if self.window > 0:
             self.wake()
 

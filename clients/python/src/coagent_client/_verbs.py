@@ -7,27 +7,36 @@ import random
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from ._address import quoted_address
-from ._agents import AgentSpec, message_converter
-from ._calls import Exchange, OwnCall, Reply, Request, fit_content
+from ._agents import AgentSpec
+from ._calls import OwnCall, Request, fit_content
 from ._connection import Connection
-from ._content import Encoded, encode
 from ._context import Context, current
 from ._discovery import AgentCard, Watch, card_of, query
 from ._errors import (
     AgentError,
+    AlreadyExistsError,
     CancelledCallError,
     DeadlineExceededError,
     Detail,
     InvalidArgumentError,
 )
-from ._receiving import message_of, value_of
 from ._registration import Registration
+from ._reply import Exchange, Reply
+from ._requests import (
+    INHERIT,
+    Inherit,
+    call_rest,
+    conversion,
+    message_from,
+    milliseconds,
+    options_rest,
+    parent_rest,
+)
 from ._sends import Acknowledged
-from ._wire import CONTENT_BYTES_MAX, WINDOW_DEFAULT, Fields, flat_object, quoted
+from ._wire import CONTENT_BYTES_MAX, WINDOW_DEFAULT, WINDOW_MAX
 
 if TYPE_CHECKING:
     from ._hosting import Hosting
@@ -36,13 +45,6 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 TIMEOUT_S: Final = 30.0
-
-
-class Inherit:
-    """The default of `parent`: the call being handled where the verb is used."""
-
-
-INHERIT: Final = Inherit()
 
 
 class Verbs:
@@ -166,7 +168,7 @@ class Verbs:
         message at a time). With `lazy` it starts with the first reader. Leaving the loop
         cancels the call.
         """
-        return Reply(self._call(to, body, **options), _conversion(returns))
+        return Reply(self._call(to, body, **options), conversion(returns))
 
     def open(
         self,
@@ -202,7 +204,7 @@ class Verbs:
             detach=detach,
             is_open=True,
         )
-        return Exchange(call, _conversion(returns))
+        return Exchange(call, conversion(returns))
 
     async def send(
         self,
@@ -225,24 +227,24 @@ class Verbs:
         what is lost is lost. `observe`: to take note of, not to act on. `timeout`: how long it
         may wait there.
         """
-        message = _message(body, type, content_type)
+        message = message_from(body, type, content_type)
         if len(message.content) > self._content_bytes_max():
             raise InvalidArgumentError(
                 f"content of {len(message.content)} bytes exceeds {self._content_bytes_max()}",
                 reason="too_large",
             )
-        rest = _call_rest(to, message.type, message.content_type)
-        rest += _options_rest(message, ext, trace, sender, self._context(parent))
+        rest = call_rest(to, message.type, message.content_type)
+        rest += options_rest(message, ext, trace, sender, self._context_of(parent))
         if observe:
             rest += ',"observe":true'
         if timeout is not None:
-            rest += f',"timeout_ms":{_milliseconds(timeout)}'
+            rest += f',"timeout_ms":{milliseconds(timeout)}'
         attempt = 0
         while True:
             await self.wait_connected()
             connection = self.connection
             assert connection is not None
-            header = rest + _parent_rest(self._parent(parent), connection)
+            header = rest + parent_rest(self._parent(parent), connection)
             if not ack:
                 connection.write(f'{{"op":"send"{header}}}', message.content)
                 return
@@ -304,16 +306,25 @@ class Verbs:
         idle: float | None = None,
         exclusive: bool = False,
         make: Callable[..., Any] | None = None,
+        names: Mapping[str, Any] | None = None,
     ) -> Registration:
         """Hosts an agent here: a function, or a class with one instance per session.
 
         `await` the registration to know that calls from anywhere reach it now. `concurrency`
         bounds its open calls, `session_concurrency` those of one session (1); a session is closed
         after `idle` seconds (300; 0: never). `make` makes the instances of a class.
+        `names` is where the hints' names are looked up besides the function's module (the locals
+        of whoever calls this).
         """
-        return self._register(
+        quoted_address(name)
+        if ":" in name:
+            raise InvalidArgumentError(f"{name!r} is no agent's name", reason="bad_address")
+        if any(each.name == name for each in self._registrations):
+            raise AlreadyExistsError(f"{name} is registered here", reason="name_registered")
+        registration = Registration(
+            self,
             name,
-            AgentSpec(target, sys._getframe(1).f_locals),
+            AgentSpec(target, names if names is not None else sys._getframe(1).f_locals),
             make=make,
             description=description,
             version=version,
@@ -323,6 +334,10 @@ class Verbs:
             idle=idle,
             exclusive=exclusive,
         )
+        self._registrations.append(registration)
+        if self.connection is not None and self.connection.error is None:
+            registration.start(self.connection)
+        return registration
 
     def agent(self, name: str, **options: Any) -> Callable[[F], F]:
         """`register` as a decorator of a function or class, with the same options.
@@ -332,13 +347,9 @@ class Verbs:
         """
 
         def decorate(target: F) -> F:
-            options.setdefault("make", None)
-            for key in ("description", "version"):
-                options.setdefault(key, "")
-            for key in ("labels", "concurrency", "session_concurrency", "idle"):
-                options.setdefault(key, None)
-            options.setdefault("exclusive", False)
-            self._register(name, AgentSpec(target, sys._getframe(1).f_locals), **options)
+            # The caller's own classes may stand in the hints.
+            options.setdefault("names", sys._getframe(1).f_locals)
+            self.register(name, target, **options)
             return target
 
         return decorate
@@ -347,18 +358,6 @@ class Verbs:
         """It is not to be made again after a reconnect."""
         if registration in self._registrations:
             self._registrations.remove(registration)
-
-    def _register(self, name: str, spec: AgentSpec, **options: Any) -> Registration:
-        quoted_address(name)
-        if ":" in name:
-            raise InvalidArgumentError(f"{name!r} is no agent's name", reason="bad_address")
-        if any(each.name == name for each in self._registrations):
-            raise InvalidArgumentError(f"{name} is registered here already", reason="bad_field")
-        registration = Registration(self, name, spec, **options)
-        self._registrations.append(registration)
-        if self.connection is not None and self.connection.error is None:
-            registration.start(self.connection)
-        return registration
 
     # Parts of a call
 
@@ -380,17 +379,17 @@ class Verbs:
         is_open: bool = False,
     ) -> OwnCall:
         self._check_thread()
-        message = _message(body, type, content_type)
-        context = self._context(parent)
-        rest = _call_rest(to, message.type, message.content_type)
+        message = message_from(body, type, content_type)
+        context = self._context_of(parent)
+        rest = call_rest(to, message.type, message.content_type)
         if context is not None or ext or trace or sender or message.ext:
-            rest += _options_rest(message, ext, trace, sender, context)
+            rest += options_rest(message, ext, trace, sender, context)
         request = Request(to, rest, b"")
         if body is not None:
             fit_content(request, message, self._content_bytes_max())
         request.is_open = is_open
         if window != WINDOW_DEFAULT or lazy:
-            request.window = max(1, window)
+            request.window = min(max(1, window), WINDOW_MAX)
             request.is_lazy = lazy
             request.rest += f',"window":{0 if lazy else request.window}'
             if lazy:
@@ -404,7 +403,7 @@ class Verbs:
         request.parent = self._parent(parent)
         return OwnCall(self, request)
 
-    def _context(self, parent: Context | Inherit | None) -> Context | None:
+    def _context_of(self, parent: Context | Inherit | None) -> Context | None:
         return current.get() if isinstance(parent, Inherit) else parent
 
     def _parent(self, parent: Context | Inherit | None) -> tuple[Connection, int] | None:
@@ -413,7 +412,7 @@ class Verbs:
         A context that is only inherited, of a call that has ended or that another client
         handles, is none.
         """
-        context = self._context(parent)
+        context = self._context_of(parent)
         if context is None:
             return None
         call = context.hosted
@@ -454,72 +453,3 @@ class Verbs:
                 is_needed = True
         if is_needed:
             self.watch_deadlines()
-
-
-def _message(body: object, type: str | None, content_type: str | None) -> Encoded:
-    message = Encoded(b"", "application/json") if body is None else encode(body)
-    if type is not None:
-        message.type = type
-    if content_type is not None:
-        message.content_type = content_type
-    return message
-
-
-@lru_cache(maxsize=4096)
-def _call_rest(to: str, type: str, content_type: str) -> str:
-    rest = f',"to":{quoted_address(to)}'
-    if type:
-        rest += f',"type":{quoted(type)}'
-    if content_type != "application/json":
-        rest += f',"content_type":{quoted(content_type)}'
-    return rest
-
-
-def _options_rest(
-    message: Encoded,
-    ext: Mapping[str, Detail] | None,
-    trace: str | None,
-    sender: str | None,
-    context: Context | None,
-) -> str:
-    """What a call says besides its message; trace and ext of the call it serves go on."""
-    rest = ""
-    if context is not None:
-        trace = trace or context.trace
-        if context.ext:
-            ext = {**context.ext, **(ext or {})}
-    if message.ext:
-        ext = {**(ext or {}), **message.ext}
-    if sender:
-        rest += f',"from":{quoted_address(sender)}'
-    if trace:
-        rest += f',"trace":{quoted(trace)}'
-    if ext:
-        rest += f',"ext":{flat_object(ext, "ext")}'
-    return rest
-
-
-def _parent_rest(parent: tuple[Connection, int] | None, connection: Connection) -> str:
-    if parent is None:
-        return ""
-    if parent[0] is not connection:
-        raise CancelledCallError(
-            "the call this serves was lost with its connection", reason="parent_ended"
-        )
-    return f',"parent":{parent[1]}'
-
-
-def _conversion(returns: Any) -> Callable[[Fields, bytes], Any]:
-    if returns is None:
-        return value_of
-    convert = _converter(returns)
-    return lambda fields, content: convert(message_of(fields, content))
-
-
-@lru_cache(maxsize=256)
-def _converter(returns: Any) -> Callable[[Any], Any]:
-    return message_converter(returns)
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(1, round(seconds * 1000))

@@ -1,0 +1,94 @@
+"""The words of a call's header, from what the verbs are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from ._address import quoted_address
+from ._agents import message_converter
+from ._content import Encoded, encode
+from ._context import Context
+from ._errors import CancelledCallError, Detail
+from ._receiving import message_of, value_of
+from ._wire import Fields, flat_object, quoted
+
+if TYPE_CHECKING:
+    from ._connection import Connection
+
+
+class Inherit:
+    """The default of `parent`: the call being handled where the verb is used."""
+
+
+INHERIT: Final = Inherit()
+
+
+def message_from(body: object, type: str | None, content_type: str | None) -> Encoded:
+    message = Encoded(b"", "application/json") if body is None else encode(body)
+    if type is not None:
+        message.type = type
+    if content_type is not None:
+        message.content_type = content_type
+    return message
+
+
+@lru_cache(maxsize=4096)
+def call_rest(to: str, type: str, content_type: str) -> str:
+    rest = f',"to":{quoted_address(to)}'
+    if type:
+        rest += f',"type":{quoted(type)}'
+    if content_type != "application/json":
+        rest += f',"content_type":{quoted(content_type)}'
+    return rest
+
+
+def options_rest(
+    message: Encoded,
+    ext: Mapping[str, Detail] | None,
+    trace: str | None,
+    sender: str | None,
+    context: Context | None,
+) -> str:
+    """What a call says besides its message; trace and ext of the call it serves go on."""
+    rest = ""
+    if context is not None:
+        trace = trace or context.trace
+        if context.ext:
+            ext = {**context.ext, **(ext or {})}
+    if message.ext:
+        ext = {**(ext or {}), **message.ext}
+    if sender:
+        rest += f',"from":{quoted_address(sender)}'
+    if trace:
+        rest += f',"trace":{quoted(trace)}'
+    if ext:
+        rest += f',"ext":{flat_object(ext, "ext")}'
+    return rest
+
+
+def parent_rest(parent: tuple[Connection, int] | None, connection: Connection) -> str:
+    if parent is None:
+        return ""
+    if parent[0] is not connection:
+        raise CancelledCallError(
+            "the call this serves was lost with its connection", reason="parent_ended"
+        )
+    return f',"parent":{parent[1]}'
+
+
+def conversion(returns: Any) -> Callable[[Fields, bytes], Any]:
+    if returns is None:
+        return value_of
+    convert = _converter(returns)
+    return lambda fields, content: convert(message_of(fields, content))
+
+
+@lru_cache(maxsize=256)
+def _converter(returns: Any) -> Callable[[Any], Any]:
+    return message_converter(returns)
+
+
+def milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
