@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any
 
+from coagent_client import Client
+
 BOUND_S = 5.0
 
 
@@ -101,6 +103,11 @@ class Peer:
         self.send({"op": "call", "id": self.last_id, "to": to, **fields}, content)
         return self.last_id
 
+    async def nothing(self) -> None:
+        """Nothing is on its way: a ping, which passes what waits, is the next to be answered."""
+        self.send({"op": "ping"})
+        await self.next("pong")
+
     async def eof(self) -> None:
         """Waits until the client has closed."""
         while await bounded(self.reader.read(65536)):
@@ -111,6 +118,14 @@ class Peer:
 
     def abort(self) -> None:
         self.writer.transport.abort()
+
+
+async def entered(sidecar: FakeSidecar, client: Client, **welcome: Any) -> Peer:
+    """Enters the client; its connection's other end, greeted."""
+    entering = asyncio.ensure_future(client.__aenter__())
+    peer = await sidecar.welcome(**welcome)
+    await bounded(entering)
+    return peer
 
 
 class FakeSidecar:

@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Itera
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
-from . import _calls, _client, _local, _registration
+from . import _client, _local, _registration, _reply
 from ._content import Message
 from ._discovery import AgentCard, Change
 from ._receiving import MessageReader
@@ -114,7 +114,7 @@ class Values(Generic[T]):
 class Reply(Generic[T]):
     """What a call answers: iterate over it, any number of times, or take it `whole`."""
 
-    def __init__(self, loop: Loop, reply: _calls.Reply[T]) -> None:
+    def __init__(self, loop: Loop, reply: _reply.Reply[T]) -> None:
         self._loop = loop
         self._reply = reply
 
@@ -149,7 +149,7 @@ class Reply(Generic[T]):
 class Exchange(Reply[T]):
     """A call open in both directions."""
 
-    _reply: _calls.Exchange[T]
+    _reply: _reply.Exchange[T]
 
     def send(self, value: object, **options: Any) -> None:
         """Sends one message, waiting for the agent's credit."""
