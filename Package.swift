@@ -66,7 +66,8 @@ let package = Package(
     tests("TransportsTests", ["Transports", "EventLoop", "Wire"]),
     tests("SidecarTests", ["Sidecar", "Routing", "Connections", "Wire"]),
     tests("DaemonTests", ["Daemon", "Wire", logging]),
-    tests("CoagentClientTests", ["CoagentClient", "Hosting", "Wire"]),
+    tests(
+      "CoagentClientTests", ["CoagentClient", "Hosting", "Transports", "EventLoop", "Wire"]),
     tests("TidyTests", []),
   ]
 )

@@ -130,6 +130,11 @@ public final class ClientConnection {
     }
   }
 
+  /// Asks for a sign of life; `pong` answers.
+  public func ping() {
+    if isOpen { HeaderWriter.write(out, "ping") }
+  }
+
   // MARK: - Receiving
 
   /// A frame has arrived. Its slices need to live only until this returns.
@@ -141,7 +146,7 @@ public final class ClientConnection {
     }
     switch header.operation {
     case .ping: HeaderWriter.write(out, "pong")
-    case .pong: break
+    case .pong: events.append(.pong)
     case .goodbye:
       phase = .leaving
       let timeoutMs = header[.timeoutMs] ?? UInt64(Limits().goodbyeTimeoutMs)

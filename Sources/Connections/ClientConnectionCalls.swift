@@ -1,4 +1,4 @@
-internal import Wire
+public import Wire
 
 /// The two windows of a call, as this side sees them. In bytes, C + 256 a frame.
 struct Flow {
@@ -43,7 +43,7 @@ extension ClientConnection {
   /// Writes a call and returns its id.
   public func open(_ call: OutgoingCall) throws(ClientFailure) -> UInt64 {
     try mayOpen(hasParent: call.parent != nil)
-    try mayCarry(call.first, beside: call.to, call.from, call.trace)
+    try mayCarry(call.carried, beside: call.to, call.from, call.trace)
     let id = nextID()
     var writer = HeaderWriter(out, "call", id: id)
     call.write(into: &writer)
@@ -64,7 +64,7 @@ extension ClientConnection {
     _ call: OutgoingCall, acknowledged: Bool
   ) throws(ClientFailure) -> UInt64? {
     try mayOpen(hasParent: call.parent != nil)
-    try mayCarry(call.first, beside: call.to, call.from, call.trace)
+    try mayCarry(call.carried, beside: call.to, call.from, call.trace)
     let id = acknowledged ? nextID() : nil
     var writer = HeaderWriter(out, "send", id: id)
     call.write(into: &writer)
@@ -162,16 +162,16 @@ extension ClientConnection {
   }
 
   /// The sidecar ends a connection that sends a longer header or content, so neither is written.
-  private func mayCarry(_ piece: Piece?, beside texts: String...) throws(ClientFailure) {
-    let contentBytes = piece?.content.count ?? 0
+  private func mayCarry(_ piece: Piece, beside texts: String...) throws(ClientFailure) {
+    let contentBytes = piece.content.count
     if contentBytes > maxContent {
       throw ClientFailure(.tooLarge, "content of \(contentBytes) bytes exceeds \(maxContent)")
     }
-    let extBytes = piece?.ext.count ?? 0
+    let extBytes = piece.ext.count
     if extBytes > Limits.extBytesMax {
       throw ClientFailure(.tooLarge, "ext of \(extBytes) bytes exceeds \(Limits.extBytesMax)")
     }
-    let headerBytes = texts.reduce(piece?.headerBytes ?? 0) { $0 + $1.escapedBytes }
+    let headerBytes = texts.reduce(piece.headerBytes) { $0 + $1.escapedBytes }
     if headerBytes > Self.fieldBytesMax {
       let message = "header fields of \(headerBytes) bytes exceed \(Self.fieldBytesMax)"
       throw ClientFailure(.tooLarge, message)
@@ -237,6 +237,15 @@ extension ClientConnection {
   /// `end` alone: it is no message of its own.
   func isBareEnd(_ header: Header, _ content: Content) -> Bool {
     header[.end] && content.isEmpty && !header.has(.type) && !header.has(.contentType)
+  }
+}
+
+extension OutgoingCall {
+  /// What counts against the limits of a frame.
+  fileprivate var carried: Piece {
+    var piece = first ?? Piece([])
+    if !ext.isEmpty { piece.ext = ext }
+    return piece
   }
 }
 

@@ -1,7 +1,11 @@
+public import Wire
+
 /// What a client's connection tells its owner, in the order in which it happened.
 public enum ClientEvent: Sendable {
   /// The sidecar said `welcome`: calls may be made now.
   case opened(Welcome)
+  /// The peer answers a `ping`, of the owner's or of the heartbeat.
+  case pong
   /// The registration took effect; calls may come from now on.
   case registered(UInt64)
   /// The `send` is in its receiver's mailbox. The id is over.

@@ -34,46 +34,6 @@ public struct ClientFailure: Error, Sendable, Equatable {
   }
 }
 
-/// One frame of one direction of a call: a message, or a part of one.
-public struct Piece: Sendable, Equatable {
-  public var content: [UInt8]
-  /// The kind of message; empty when it has none, and in all but a message's first frame.
-  public var type: String
-  /// Empty: `application/json`.
-  public var contentType: String
-  /// The JSON text of a flat object, empty for none.
-  public var ext: [UInt8]
-  /// The message goes on in the next frame.
-  public var isPart: Bool
-  /// The host asks for no order between this and its neighbours.
-  public var isUnordered: Bool
-
-  public init(
-    _ content: [UInt8], type: String = "", contentType: String = "", ext: [UInt8] = [],
-    isPart: Bool = false, isUnordered: Bool = false
-  ) {
-    self.content = content
-    self.type = type
-    self.contentType = contentType
-    self.ext = ext
-    self.isPart = isPart
-    self.isUnordered = isUnordered
-  }
-
-  init(_ header: Header, _ content: Content) {
-    self.init(
-      Array(content.bytes), type: header[.type].text, contentType: header[.contentType].text,
-      ext: Array(header[.ext]), isPart: header[.part] && !header[.end],
-      isUnordered: header[.unordered])
-  }
-
-  /// What it takes of a window, in bytes.
-  public var cost: Int { content.count + Limits.frameCostBytes }
-
-  /// What its fields take of a header, in bytes.
-  public var headerBytes: Int { type.escapedBytes + contentType.escapedBytes + ext.count }
-}
-
 /// What a client asks of an agent: the fields of `call` and `send`.
 public struct OutgoingCall: Sendable {
   public var to: String
@@ -88,6 +48,8 @@ public struct OutgoingCall: Sendable {
   /// The time allowed; nil or 0 for none.
   public var timeoutMs: UInt64?
   public var trace = ""
+  /// The JSON text of a flat object that travels along, empty for the first message's own.
+  public var ext: [UInt8] = []
   /// Reply bytes the sidecar may send ahead of consumption; nil for the default of 1 MiB.
   public var windowBytes: Int?
   public var isLazy = false
@@ -102,7 +64,11 @@ public struct OutgoingCall: Sendable {
 
   func write(into writer: inout HeaderWriter) {
     writer.string("to", to)
-    if let first { first.write(into: &writer) }
+    if var first {
+      if !ext.isEmpty { first.ext = [] }
+      first.write(into: &writer)
+    }
+    if !ext.isEmpty { ext.withUnsafeBytes { writer.object("ext", $0) } }
     if !from.isEmpty { writer.string("from", from) }
     if let parent { writer.integer("parent", parent) }
     if let timeoutMs, timeoutMs > 0 { writer.integer("timeout_ms", timeoutMs) }
@@ -182,12 +148,5 @@ public struct IncomingCall: Sendable {
     isOneway = header[.oneway] || header[.observe]
     observes = header[.observe]
     windowBytes = Int(header[.window] ?? UInt64(Limits.windowBytesDefault))
-  }
-}
-
-extension String {
-  /// The length as JSON text, without quotes.
-  var escapedBytes: Int {
-    utf8.reduce(0) { $0 + ($1 < 0x20 ? 6 : $1 == 0x22 || $1 == 0x5C ? 2 : 1) }
   }
 }

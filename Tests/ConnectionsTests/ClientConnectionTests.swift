@@ -12,7 +12,8 @@ private final class Conversation {
     client = ClientConnection(out: written)
     client.greet(client: "test/1", token: nil, name: nil, nowMs: 0)
     _ = said()
-    _ = hear(#"{"op":"welcome","v":1,"server":"s","connection":"c1","heartbeat_ms":\#(heartbeatMs)}"#)
+    let fields = #""v":1,"server":"s","connection":"c1","heartbeat_ms":\#(heartbeatMs)"#
+    _ = hear(#"{"op":"welcome",\#(fields)}"#)
   }
 
   /// A connection that has not been welcomed.
@@ -51,7 +52,7 @@ private final class Conversation {
     var frames: [String] = []
     var rest = bytes[...]
     while rest.count >= 8 {
-      let length = { (at: Int) in rest[(rest.startIndex + at)...].prefix(4).reduce(0) { $0 << 8 | Int($1) } }
+      let length = { (at: Int) in rest.dropFirst(at).prefix(4).reduce(0) { $0 << 8 | Int($1) } }
       let (header, content) = (length(0), length(4))
       let frame = rest.dropFirst(8).prefix(header + content)
       let text = String(decoding: frame.prefix(header), as: UTF8.self)
@@ -90,6 +91,7 @@ private func short(_ events: [ClientEvent]) -> [String] {
   events.map { event in
     switch event {
     case .opened(let welcome): "opened \(welcome.server) \(welcome.connection)"
+    case .pong: "pong"
     case .registered(let id): "registered \(id)"
     case .accepted(let id): "accepted \(id)"
     case .piece(let id, let piece):
@@ -214,7 +216,8 @@ private func short(_ events: [ClientEvent]) -> [String] {
     _ = conversation.said()
     conversation.client.cancel(id)
     #expect(conversation.said() == [#"{"op":"cancel","id":1}"#])
-    let events = conversation.hear(#"{"op":"error","id":1,"code":"cancelled","reason":"cancelled"}"#)
+    let events = conversation.hear(
+      #"{"op":"error","id":1,"code":"cancelled","reason":"cancelled"}"#)
     #expect(short(events) == ["ended 1 cancelled"])
     conversation.client.cancel(id)
     #expect(conversation.said().isEmpty)
@@ -376,6 +379,13 @@ private func short(_ events: [ClientEvent]) -> [String] {
     let conversation = Conversation()
     #expect(conversation.hear(#"{"op":"ping"}"#).isEmpty)
     #expect(conversation.said() == [#"{"op":"pong"}"#])
+  }
+
+  @Test func pongAnswersAPing() {
+    let conversation = Conversation()
+    conversation.client.ping()
+    #expect(conversation.said() == [#"{"op":"ping"}"#])
+    #expect(short(conversation.hear(#"{"op":"pong"}"#)) == ["pong"])
   }
 
   @Test func silenceIsAskedAboutAndThenEndsTheConnection() {

@@ -1,0 +1,349 @@
+internal import Connections
+internal import EventLoop
+internal import Hosting
+internal import Synchronization
+internal import Transports
+internal import Wire
+
+/// A connection to a sidecar, made again when it is lost: calls agents, and offers its own.
+///
+/// From any task. Calls that are open when the connection is lost fail with
+/// `unavailable`/`connection_lost`; calls made while there is none wait for the next, within their
+/// time; agents are registered again.
+public final class Client: Sendable {
+  enum Phase {
+    case connected(Link)
+    /// Between connections; who waits, by ticket.
+    case waiting([UInt64: CheckedContinuation<Link, any Error>])
+    case closed(AgentError)
+  }
+
+  struct State {
+    var phase: Phase
+    var generation: UInt64 = 0
+    var nextTicket: UInt64 = 0
+    var reconnecting: Task<Void, Never>?
+    var ended: [CheckedContinuation<Void, Never>] = []
+  }
+
+  /// Where the sidecar is: `unix:/path` or `tcp://host:port`.
+  public var url: String { endpoint.description }
+
+  let endpoint: Endpoint
+  let agents = AgentTable()
+  let state = Mutex(State(phase: .waiting([:])))
+  private let greeting: Greeting
+  private let options: ClientOptions
+
+  private init(_ endpoint: Endpoint, _ greeting: Greeting, _ options: ClientOptions) {
+    self.endpoint = endpoint
+    self.greeting = greeting
+    self.options = options
+  }
+
+  deinit {
+    guard case .connected(let link) = state.withLock({ $0.phase }) else { return }
+    Task { @LoopActor in link.close() }
+  }
+
+  /// Connects to the sidecar at `url` (`unix:/path`, `tcp://host:port`); without one, to
+  /// `COAGENT_URL`, else to the default socket.
+  ///
+  /// Throws `unavailable`/`connection_lost` when nobody is there, `unauthenticated` for a wrong
+  /// token.
+  public static func connect(
+    _ url: String? = nil, options: ClientOptions = ClientOptions()
+  ) async throws -> Client {
+    let endpoint = try Location.endpoint(url)
+    let greeting = Greeting(
+      client: options.client, token: try Location.token(options, endpoint), name: options.name)
+    let client = Client(endpoint, greeting, options)
+    client.agents.serve(client)
+    let until = ContinuousClock.now + options.wait
+    var pause = Duration.milliseconds(50)
+    while true {
+      do {
+        try await client.open()
+        return client
+      } catch let error as AgentError where error.isPassing && .now + pause < until {
+        try await Task.sleep(for: pause)
+        pause = min(pause * 2, .seconds(1))
+      }
+    }
+  }
+
+  /// Ends open calls and handlers, and closes the connection. Sessions' instances are told.
+  public func close() async {
+    finish(AgentError(.connectionLost, "the client was closed"))
+    for agent in agents.all {
+      agents.remove(agent)
+      await agent.host.closeAll(.shutdown)
+      agent.end(nil)
+    }
+  }
+
+  /// Takes no new calls, lets those that agents here handle finish for so long, then closes.
+  public func drain(timeout: Duration = .seconds(10)) async {
+    if case .connected(let link) = state.withLock({ $0.phase }) {
+      link.mailbox.post(.leave)
+      let runs = await link.runs
+      await withTaskGroup { group in
+        group.addTask { for run in runs { await run.value } }
+        group.addTask { try? await Task.sleep(for: timeout) }
+        await group.next()
+        group.cancelAll()
+        await link.close()
+      }
+    }
+    await close()
+  }
+
+  /// Waits until the client is closed, or will not be connected again; throws why then.
+  public func serve() async throws {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let isOver = state.withLock { state in
+          if case .closed = state.phase { return true }
+          if Task.isCancelled { return true }
+          state.ended.append(continuation)
+          return false
+        }
+        if isOver { continuation.resume() }
+      }
+    } onCancel: {
+      let ended = state.withLock { state in
+        defer { state.ended = [] }
+        return state.ended
+      }
+      for waiter in ended { waiter.resume() }
+    }
+    try Task.checkCancellation()
+    if case .closed(let error) = state.withLock({ $0.phase }), error.code != .unavailable {
+      throw error
+    }
+  }
+
+  /// The time a sign of life takes, there and back.
+  public func ping() async throws -> Duration {
+    let link = try await link(within: .seconds(5))
+    let start = ContinuousClock.now
+    let answer = Answer()
+    guard link.mailbox.post(.ping(answer)) else { throw Self.lost }
+    try await answer.value()
+    return .now - start
+  }
+
+  /// What the sidecar said of itself on the present connection; nil when there is none.
+  public var server: ServerDescription? {
+    get async {
+      guard case .connected(let link) = state.withLock({ $0.phase }) else { return nil }
+      guard let welcome = await link.welcome else { return nil }
+      return ServerDescription(
+        server: welcome.server, connection: welcome.connection,
+        contentBytesMax: welcome.contentBytesMax)
+    }
+  }
+
+  /// Whether there will be no connection any more.
+  public var isClosed: Bool {
+    if case .closed = state.withLock({ $0.phase }) { true } else { false }
+  }
+
+  // MARK: - The connection
+
+  static let lost = AgentError(.connectionLost, "there is no connection to the sidecar")
+
+  /// The present connection, or the next, if it comes in time.
+  func link(within time: Duration?) async throws -> Link {
+    let ticket = try state.withLock { state -> (Link?, UInt64) in
+      switch state.phase {
+      case .connected(let link): return (link, 0)
+      case .closed(let error): throw error
+      case .waiting:
+        state.nextTicket += 1
+        return (nil, state.nextTicket)
+      }
+    }
+    if let link = ticket.0 { return link }
+    return try await nextLink(ticket.1, within: time)
+  }
+
+  private func nextLink(_ ticket: UInt64, within time: Duration?) async throws -> Link {
+    let alarm = time.map { time in
+      Task {
+        try await Task.sleep(for: time)
+        self.leaveLine(ticket, Self.lost)
+      }
+    }
+    defer { alarm?.cancel() }
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        let result = state.withLock { state -> Result<Link, any Error>? in
+          if Task.isCancelled { return .failure(CancellationError()) }
+          switch state.phase {
+          case .connected(let link): return .success(link)
+          case .closed(let error): return .failure(error)
+          case .waiting(var line):
+            line[ticket] = continuation
+            state.phase = .waiting(line)
+            return nil
+          }
+        }
+        if let result { continuation.resume(with: result) }
+      }
+    } onCancel: {
+      leaveLine(ticket, CancellationError())
+    }
+  }
+
+  private func leaveLine(_ ticket: UInt64, _ error: any Error) {
+    let waiter = state.withLock { state -> CheckedContinuation<Link, any Error>? in
+      guard case .waiting(var line) = state.phase else { return nil }
+      defer { state.phase = .waiting(line) }
+      return line.removeValue(forKey: ticket)
+    }
+    waiter?.resume(throwing: error)
+  }
+
+  /// Makes one connection and registers the agents on it.
+  private func open() async throws {
+    let generation = state.withLock { state in
+      state.generation += 1
+      return state.generation
+    }
+    let link = try await Link.open(endpoint, greeting, generation: generation, agents: agents) {
+      [weak self] error in self?.fell(generation, error)
+    }
+    for agent in agents.all { await registerAgain(agent, on: link) }
+    let waiters = state.withLock { state -> [CheckedContinuation<Link, any Error>]? in
+      guard case .waiting(let line) = state.phase else { return nil }
+      state.phase = .connected(link)
+      return Array(line.values)
+    }
+    guard let waiters else {
+      await link.close()
+      throw Self.lost
+    }
+    for waiter in waiters { waiter.resume(returning: link) }
+    // It may have fallen while nobody looked.
+    if await link.isDown { fell(generation, Self.lost) }
+  }
+
+  private func registerAgain(_ agent: RegisteredAgent, on link: Link) async {
+    do {
+      try await register(agent, on: link)
+    } catch let error as AgentError where error.code != .unavailable {
+      agents.remove(agent)
+      agent.end(error)
+    } catch {
+      // The connection is gone again; the next one will do.
+    }
+  }
+
+  /// A connection has ended; the next one is begun.
+  private func fell(_ generation: UInt64, _ error: AgentError) {
+    let isOver = state.withLock { state -> Bool in
+      guard case .connected(let link) = state.phase, link.generation == generation else {
+        return false
+      }
+      if !options.reconnects || !error.isPassing { return true }
+      state.phase = .waiting([:])
+      state.reconnecting = Task { [weak self] in await Self.reconnect { self } }
+      return false
+    }
+    if isOver { finish(error) }
+  }
+
+  private static func reconnect(_ client: () -> Client?) async {
+    var pause = 0.1
+    while !Task.isCancelled {
+      try? await Task.sleep(for: .seconds(pause * Double.random(in: 0.5...1)))
+      pause = min(pause * 2, 5)
+      guard let client = client(), !Task.isCancelled else { return }
+      do {
+        try await client.open()
+        return
+      } catch let error as AgentError where !error.isPassing {
+        client.finish(error)
+        return
+      } catch {
+        continue
+      }
+    }
+  }
+
+  /// There will be no connection any more.
+  private func finish(_ error: AgentError) {
+    let (phase, ended) = state.withLock { state -> (Phase, [CheckedContinuation<Void, Never>]) in
+      let phase = state.phase
+      if case .closed = phase { return (phase, []) }
+      state.phase = .closed(error)
+      state.reconnecting?.cancel()
+      defer { state.ended = [] }
+      return (phase, state.ended)
+    }
+    switch phase {
+    case .connected(let link): Task { @LoopActor in link.close() }
+    case .waiting(let line): for waiter in line.values { waiter.resume(throwing: error) }
+    case .closed: break
+    }
+    for waiter in ended { waiter.resume() }
+  }
+}
+
+/// How a client connects.
+public struct ClientOptions: Sendable {
+  /// Shows in the sidecar's listings.
+  public var name: String?
+  /// Else `COAGENT_TOKEN`, else what is in `COAGENT_TOKEN_FILE`.
+  public var token: String?
+  /// A file that holds the token; white space around it does not count.
+  public var tokenFile: String?
+  /// The program or library and its version.
+  public var client = "coagent-swift/\(ClientOptions.version)"
+  /// How long to keep trying when nobody is there at first.
+  public var wait = Duration.zero
+  /// Whether a lost connection is made again.
+  public var reconnects = true
+
+  public static let version = "0.1.0"
+
+  public init() {}
+}
+
+/// What a sidecar says of itself.
+public struct ServerDescription: Sendable {
+  public let server: String
+  /// This connection's name in the sidecar's listings.
+  public let connection: String
+  /// The longest content of one frame, in bytes.
+  public let contentBytesMax: Int
+}
+
+extension AgentError {
+  /// Whether another attempt to connect may help.
+  var isPassing: Bool {
+    switch code {
+    case .unauthenticated, .permissionDenied, .failedPrecondition, .invalidArgument: false
+    case .notFound, .alreadyExists, .resourceExhausted, .aborted, .unimplemented, .internal,
+      .unavailable, .deadlineExceeded, .cancelled:
+      true
+    }
+  }
+}
+
+/// Connects, hands the client to `body`, and closes it when that is done.
+public func withClient<Result>(
+  _ url: String? = nil, options: ClientOptions = ClientOptions(),
+  _ body: (Client) async throws -> Result
+) async throws -> Result {
+  let client = try await Client.connect(url, options: options)
+  do {
+    let result = try await body(client)
+    await client.close()
+    return result
+  } catch {
+    await client.close()
+    throw error
+  }
+}

@@ -1,0 +1,171 @@
+internal import Hosting
+public import Wire
+
+extension Client {
+  /// Who is there: the agents below a namespace, sorted by name.
+  public func discover(
+    _ namespace: String = "", recursive: Bool = false, inclusive: Bool = false,
+    detailed: Bool = false, labels: [String: String] = [:], timeout: Duration? = .seconds(30)
+  ) async throws -> [AgentCard] {
+    let query = DiscoveryQuery(
+      namespace: namespace, recursive: recursive, inclusive: inclusive, detailed: detailed,
+      labels: labels)
+    let message = Message(query.bytes(), type: "DiscoveryQuery")
+    let json = try await call("discovery", message, timeout: timeout).json()
+    return AgentCard.list(json["agents"])
+  }
+
+  /// Who is there, and then who comes and goes. Goes on over lost connections.
+  public func watch(
+    _ namespace: String = "", recursive: Bool = false, inclusive: Bool = false,
+    detailed: Bool = false, labels: [String: String] = [:]
+  ) -> AgentChanges {
+    let query = DiscoveryQuery(
+      namespace: namespace, recursive: recursive, inclusive: inclusive, detailed: detailed,
+      labels: labels)
+    return AgentChanges(client: self, query: query)
+  }
+}
+
+/// What is asked of the agent `discovery`.
+struct DiscoveryQuery: Sendable {
+  var namespace: String
+  var recursive: Bool
+  var inclusive: Bool
+  var detailed: Bool
+  var labels: [String: String]
+
+  func bytes(fromRevision revision: Int64? = nil) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.member("namespace", namespace)
+    writer.member("recursive", recursive)
+    writer.member("inclusive", inclusive)
+    writer.member("detailed", detailed)
+    if !labels.isEmpty {
+      writer.key("labels")
+      writer.raw(FlatObject.text(labels.mapValues { .string($0) }))
+    }
+    if let revision {
+      writer.key("from_revision")
+      writer.integer(revision)
+    }
+    writer.endObject()
+    return writer.bytes
+  }
+}
+
+/// An agent as discovery shows it. What is not asked for in detail is empty.
+public struct AgentCard: Sendable, Equatable {
+  public var name: String
+  public var description: String
+  public var version: String
+  public var labels: [String: String]
+  public var operations: [AgentOperation]
+  /// How many hosts offer it; 0 when not asked for in detail.
+  public var replicas: Int
+
+  public init(_ json: JSON) {
+    name = json["name"]?.text ?? ""
+    description = json["description"]?.text ?? ""
+    version = json["version"]?.text ?? ""
+    labels = [:]
+    for member in json["labels"]?.members ?? [] { labels[member.name] = member.value.text }
+    operations = (json["operations"]?.elements ?? []).map { AgentOperation($0) }
+    replicas = json["replicas"]?.integer.map { Int($0) } ?? 0
+  }
+
+  static func list(_ json: JSON?) -> [AgentCard] {
+    (json?.elements ?? []).map { AgentCard($0) }
+  }
+}
+
+/// One kind of message that an agent handles.
+public struct AgentOperation: Sendable, Equatable {
+  /// The message's type.
+  public var name: String
+  public var description: String
+  /// JSON Schemas, if the agent gave them.
+  public var input: JSON?
+  public var output: JSON?
+  /// It answers with several messages as they are made.
+  public var streaming: Bool
+
+  public init(
+    _ name: String, _ description: String = "", input: JSON? = nil, output: JSON? = nil,
+    streaming: Bool = false
+  ) {
+    self.name = name
+    self.description = description
+    self.input = input
+    self.output = output
+    self.streaming = streaming
+  }
+
+  public init(_ json: JSON) {
+    self.init(
+      json["name"]?.text ?? "", json["description"]?.text ?? "", input: json["input"],
+      output: json["output"], streaming: json["streaming"]?.truth ?? false)
+  }
+
+  var json: JSON {
+    var members: [JSON.Member] = [.init("name", .string(name))]
+    if !description.isEmpty { members.append(.init("description", .string(description))) }
+    if let input { members.append(.init("input", input)) }
+    if let output { members.append(.init("output", output)) }
+    if streaming { members.append(.init("streaming", .truth(true))) }
+    return .object(members)
+  }
+}
+
+/// What a watch tells.
+public enum AgentChange: Sendable {
+  /// All that match, at first and whenever the watch could not go on where it was.
+  case snapshot([AgentCard])
+  /// Who came, or changed, and who went.
+  case change(registered: [AgentCard], deregistered: [String])
+}
+
+/// The agents of a namespace as they come and go. To be iterated once, as long as is wanted.
+public struct AgentChanges: AsyncSequence, Sendable {
+  let client: Client
+  let query: DiscoveryQuery
+
+  public func makeAsyncIterator() -> Iterator { Iterator(client: client, query: query) }
+
+  public struct Iterator: AsyncIteratorProtocol {
+    let client: Client
+    let query: DiscoveryQuery
+    private var replies: Replies.Iterator?
+    /// The registry's revision that was last told.
+    private var revision: Int64?
+
+    init(client: Client, query: DiscoveryQuery) {
+      self.client = client
+      self.query = query
+    }
+
+    public mutating func next() async throws -> AgentChange? {
+      while true {
+        if replies == nil {
+          let message = Message(query.bytes(fromRevision: revision), type: "DiscoveryWatch")
+          replies = client.stream("discovery", message).makeAsyncIterator()
+        }
+        do {
+          guard let message = try await replies?.next() else { return nil }
+          let json = try message.json()
+          revision = json["revision"]?.integer ?? revision
+          if message.type == "DiscoverySnapshot" {
+            return .snapshot(AgentCard.list(json["agents"]))
+          }
+          return .change(
+            registered: AgentCard.list(json["registered"]),
+            deregistered: (json["deregistered"]?.elements ?? []).compactMap(\.text))
+        } catch let error as AgentError where error.code == .unavailable {
+          if client.isClosed { throw error }
+          replies = nil
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,296 @@
+internal import Connections
+internal import EventLoop
+internal import Hosting
+internal import Transports
+internal import Wire
+
+/// One connection to the sidecar, from socket to calls: the shell around `ClientConnection`.
+///
+/// It lives on the loop. Tasks reach it through its mailbox; it reaches them through the inboxes
+/// and outlets of their calls, so no task ever runs on the loop.
+@LoopActor
+final class Link {
+  struct OwnCall {
+    var ends: OwnEnds
+    /// When the answer is overdue even by the sidecar's clock; `never` for no deadline.
+    var overdueMs: UInt64
+  }
+
+  /// Which of a client's connections this is.
+  nonisolated let generation: UInt64
+  nonisolated let mailbox: Mailbox
+
+  let machine: ClientConnection
+  let frames: FrameConnection
+  private let wakeup: Wakeup
+  private var ticking: LoopTimer?
+  private var events: [ClientEvent] = []
+
+  var calls: [UInt64: OwnCall] = [:]
+  var answers: [UInt64: Answer] = [:]
+  var registrations: [UInt64: RegisteredAgent] = [:]
+  var pings: [Answer] = []
+  var hosted: [UInt64: HostedRun] = [:]
+  let agents: AgentTable
+
+  private(set) var welcome: Welcome?
+  private let greeted = Answer()
+  private var greetByMs: UInt64
+  private var heartbeatMs: UInt64 = 0
+  private var down: AgentError?
+  private let onDown: @Sendable (AgentError) -> Void
+
+  /// Connects and greets. Throws when nobody is there or the sidecar refuses; then nothing is open.
+  ///
+  /// `onDown` is called once, on the loop, when an opened link has ended.
+  static func open(
+    _ endpoint: Endpoint, _ greeting: Greeting, generation: UInt64, agents: AgentTable,
+    onDown: @escaping @Sendable (AgentError) -> Void
+  ) async throws -> Link {
+    let stream: ByteStream
+    do {
+      stream = try await ByteStream.connect(to: endpoint)
+    } catch {
+      if error == .cancelled { throw CancellationError() }
+      throw AgentError(
+        .unavailable, reason: Reason.connectionLost.rawValue,
+        "cannot reach the sidecar at \(endpoint): \(error.message)",
+        details: ["error": .string(error.name)])
+    }
+    let link = try Link(stream, greeting, generation, agents, onDown)
+    do {
+      try await link.greeted.value()
+    } catch {
+      link.frames.close()
+      throw error
+    }
+    return link
+  }
+
+  private init(
+    _ stream: ByteStream, _ greeting: Greeting, _ generation: UInt64, _ agents: AgentTable,
+    _ onDown: @escaping @Sendable (AgentError) -> Void
+  ) throws {
+    let receiver = Receiver()
+    do {
+      wakeup = try Wakeup { receiver.link?.perform() }
+    } catch {
+      stream.close()
+      throw AgentError(.connectionLost, error.message)
+    }
+    let decoder = FrameDecoder(
+      headerMax: Limits.headerBytesMaxSidecar, contentMax: Int(UInt32.max))
+    frames = FrameConnection(stream, decoder: decoder, delegate: receiver)
+    machine = ClientConnection(out: frames.out)
+    self.generation = generation
+    self.agents = agents
+    self.onDown = onDown
+    let wakeup = wakeup
+    mailbox = Mailbox { wakeup.send() }
+    greetByMs = LoopClock.turnMs + Self.greetingMs
+    receiver.link = self
+    machine.greet(
+      client: greeting.client, token: greeting.token, name: greeting.name,
+      nowMs: LoopClock.turnMs)
+    frames.setNeedsFlush()
+    startTicking()
+  }
+
+  // MARK: - What the socket says
+
+  /// Stands between the connection, which keeps its delegate, and the link.
+  @LoopActor
+  private final class Receiver: FrameConnectionDelegate {
+    var link: Link?
+
+    nonisolated init() {}
+
+    func didReceiveFrame(_ connection: FrameConnection) {
+      link?.received(connection.header, connection.content)
+    }
+
+    func didFail(_ connection: FrameConnection, with fault: FrameFault) {
+      link?.failed(fault)
+    }
+
+    func didDrain(_ connection: FrameConnection) {}
+
+    func didClose(_ connection: FrameConnection, because error: StreamError?) {
+      link?.closed(error)
+      link = nil
+    }
+  }
+
+  private func received(_ header: Header, _ content: Content) {
+    machine.received(header, content, into: &events)
+    handleEvents()
+  }
+
+  private func failed(_ fault: FrameFault) {
+    machine.refuse(fault.reason, fault.message, into: &events)
+    handleEvents()
+  }
+
+  private func closed(_ error: StreamError?) {
+    machine.lost(error?.message ?? "the sidecar closed the connection", into: &events)
+    handleEvents()
+    ticking?.close()
+    ticking = nil
+    wakeup.close()
+  }
+
+  private func handleEvents() {
+    if events.isEmpty {
+      if !frames.out.isEmpty { frames.setNeedsFlush() }
+      return
+    }
+    var batch: [ClientEvent] = []
+    swap(&batch, &events)
+    for event in batch { handle(event) }
+    if !frames.out.isEmpty { frames.setNeedsFlush() }
+    batch.removeAll(keepingCapacity: true)
+    if events.isEmpty { swap(&batch, &events) }
+  }
+
+  private func handle(_ event: ClientEvent) {
+    switch event {
+    case .opened(let welcome):
+      self.welcome = welcome
+      heartbeatMs = welcome.heartbeatMs
+      greetByMs = Self.never
+      greeted.give(nil)
+    case .pong: if !pings.isEmpty { pings.removeFirst().give(nil) }
+    case .registered(let id): answers.removeValue(forKey: id)?.give(nil)
+    case .accepted(let id): answers.removeValue(forKey: id)?.give(nil)
+    case .piece(let id, let piece):
+      if id % 2 == 0 {
+        hosted[id]?.inbox?.deliver(piece)
+      } else {
+        calls[id]?.ends.inbox.deliver(piece)
+      }
+    case .failedAt(let id, let failure): calls[id]?.ends.inbox.deliver(AgentError(failure))
+    case .ended(let id, let failure): ended(id, failure.map { AgentError($0) })
+    case .credit(let id, let bytes):
+      if id % 2 == 0 {
+        hosted[id]?.outlet.grant(bytes)
+      } else {
+        calls[id]?.ends.outlet?.grant(bytes)
+      }
+    case .incoming(let call): host(call)
+    case .inputEnded(let id): hosted[id]?.inbox?.finish()
+    case .cancelled(let id, let reason): cancelHosted(id, reason)
+    case .close(let id, let address, let reason): closeSession(id, address, reason)
+    case .goodbye: break
+    case .down(let failure): fall(AgentError(failure))
+    }
+  }
+
+  private func ended(_ id: UInt64, _ error: AgentError?) {
+    if down != nil || !machine.isOpen { registrations[id] = nil }
+    if let call = calls.removeValue(forKey: id) {
+      call.ends.outlet?.close(error ?? AgentError(.noInput, "the call is over"))
+      call.ends.inbox.finish(error)
+    } else if let agent = registrations.removeValue(forKey: id) {
+      if let answer = answers.removeValue(forKey: id) {
+        answer.give(error ?? AgentError(.cancelled, "the registration was cancelled"))
+      } else {
+        registrationEnded(agent, error)
+      }
+    } else {
+      answers.removeValue(forKey: id)?.give(error)
+    }
+  }
+
+  /// The connection is over: nobody may wait for it any more.
+  private func fall(_ error: AgentError) {
+    down = error
+    let lost = AgentError(.connectionLost, "the connection ended: \(error.message)")
+    for command in mailbox.close() { refuse(command, lost) }
+    for answer in pings + answers.values { answer.give(lost) }
+    pings = []
+    answers = [:]
+    registrations = [:]
+    abandonHosted()
+    greeted.give(error)
+    if welcome != nil { onDown(error) }
+    frames.closeAfterFlush(withinMs: 100)
+  }
+
+  // MARK: - Time
+
+  static let never = UInt64.max
+  private static let tickMs: UInt64 = 250
+  private static let greetingMs: UInt64 = 5_000
+  /// How long after its time a call is waited for, should the sidecar not speak.
+  static let overdueMs: UInt64 = 1_000
+
+  func startTicking() {
+    if down != nil || ticking?.isActive == true { return }
+    let timer = ticking ?? LoopTimer { [weak self] in self?.tick() }
+    timer.start(everyMs: Self.tickMs)
+    ticking = timer
+  }
+
+  private func tick() {
+    let nowMs = LoopClock.turnMs
+    if nowMs >= greetByMs {
+      machine.lost("the sidecar did not say welcome within 5 s", into: &events)
+      handleEvents()
+      return
+    }
+    if heartbeatMs > 0 {
+      machine.heard(nowMs: frames.receivedMs)
+      machine.tick(nowMs: nowMs, into: &events)
+      handleEvents()
+    }
+    var isNeeded = heartbeatMs > 0 || greetByMs != Self.never
+    for (id, call) in calls where call.overdueMs != Self.never {
+      if nowMs < call.overdueMs {
+        isNeeded = true
+      } else {
+        machine.cancel(id)
+        ended(id, AgentError(.deadline, "no answer came in the time given"))
+      }
+    }
+    if !frames.out.isEmpty { frames.setNeedsFlush() }
+    if !isNeeded { ticking?.stop() }
+  }
+
+  // MARK: - Ending
+
+  /// Closes at once; everything open ends.
+  func close() {
+    machine.lost("the client closed the connection", into: &events)
+    handleEvents()
+  }
+
+  /// Says goodbye, so that nothing new comes.
+  func leave() {
+    machine.sayGoodbye(reason: "client_closes", timeoutMs: UInt64(Limits().goodbyeTimeoutMs))
+  }
+
+  var isDown: Bool { down != nil }
+}
+
+/// What a client says of itself when it connects.
+struct Greeting: Sendable {
+  var client: String
+  var token: String?
+  var name: String?
+}
+
+extension AgentError {
+  init(_ failure: ClientFailure) {
+    self.init(
+      failure.code, reason: failure.reason, failure.message,
+      details: FlatObject.values(failure.details), retry: failure.retry)
+  }
+}
+
+extension ClientFailure {
+  init(_ error: AgentError) {
+    self.init(
+      code: error.code, reason: error.reason, message: error.message,
+      details: FlatObject.text(error.details), retry: error.retry)
+  }
+}

@@ -1,0 +1,114 @@
+internal import Connections
+internal import EventLoop
+internal import Hosting
+internal import Wire
+
+/// A call that an agent here is handling.
+struct HostedRun {
+  let inbox: Inbox?
+  let outlet: Outlet
+  let task: Task<Void, Never>
+  let host: AgentHost
+}
+
+/// The calls that come to this link's agents.
+extension Link {
+  func host(_ call: IncomingCall) {
+    let name = String(call.to.prefix { $0 != ":" })
+    guard let host = agents.host(named: name), let caller = agents.caller else {
+      let failure = ClientFailure(.unknownAgent, "no agent '\(name)' is registered here")
+      machine.fail(call.id, failure)
+      return
+    }
+    let id = call.id
+    let mailbox = mailbox
+    let inbox = call.hasInput ? Self.inputInbox(id, mailbox) : nil
+    let outlet = Outlet(creditBytes: call.windowBytes, contentMax: machine.maxContent) {
+      mailbox.post(.reply(id, $0))
+    }
+    let context = AgentContext(
+      address: call.to, from: call.from, trace: call.trace, ext: FlatObject.values(call.ext),
+      deadline: call.timeoutMs.map { .now + .milliseconds($0) }, caller: caller, callID: id,
+      generation: generation)
+    let message = call.first.map { Message($0) }
+    let request = Request(
+      address: call.to, message: message, input: InputMessages(first: message, inbox: inbox),
+      isOneway: call.isOneway, observes: call.observes)
+    let isNew = call.isNew
+    let task = Task.detached {
+      let error = await host.run(
+        request, reply: ReplyStream(outlet), in: context, isNew: isNew)
+      outlet.close(AgentError(.cancelled, "the call is over"))
+      mailbox.post(.finish(id, error))
+    }
+    hosted[id] = HostedRun(inbox: inbox, outlet: outlet, task: task, host: host)
+    // The first message is in the agent's hands.
+    if let first = call.first, call.hasInput { machine.consumed(first.cost, on: id) }
+  }
+
+  private static func inputInbox(_ id: UInt64, _ mailbox: Mailbox) -> Inbox {
+    let threshold = ClientConnection.grantBytes(window: Limits.windowBytesDefault)
+    return Inbox(thresholdBytes: threshold) { mailbox.post(.consumedInput(id, $0)) }
+  }
+
+  func cancelHosted(_ id: UInt64, _ reason: String) {
+    guard let run = hosted[id] else { return }
+    let error = AgentError(.cancelled, reason: reason, "the call was cancelled")
+    run.task.cancel()
+    run.outlet.close(error)
+    run.inbox?.finish(error)
+  }
+
+  func finish(_ id: UInt64, _ error: AgentError?) {
+    if let error { machine.fail(id, ClientFailure(error)) } else { machine.end(id) }
+    forget(id)
+  }
+
+  func forget(_ id: UInt64) {
+    hosted.removeValue(forKey: id)?.inbox?.finish()
+  }
+
+  /// The instance goes when its calls have, which the sidecar has seen to.
+  func closeSession(_ id: UInt64, _ address: String, _ reason: String) {
+    let (name, session) = Request.split(address)
+    let mailbox = mailbox
+    let hosts = agents.hosts(named: name)
+    guard let session, !hosts.isEmpty else {
+      machine.closed(id)
+      return
+    }
+    Task.detached {
+      for host in hosts { await host.close(session: session, CloseReason(word: reason)) }
+      mailbox.post(.closed(id))
+    }
+  }
+
+  /// A registration is over, as was wanted (`cancelled`) or not. Its instances go when its calls have.
+  func registrationEnded(_ agent: RegisteredAgent, _ error: AgentError?) {
+    agents.retire(agent)
+    let runs = hosted.values.filter { $0.host === agent.host }.map(\.task)
+    let agents = agents
+    Task.detached {
+      for run in runs { await run.value }
+      await agent.host.closeAll(.shutdown)
+      agents.forgetRetired(agent)
+      agent.end(error?.code == .cancelled ? nil : error)
+    }
+  }
+
+  /// The calls being handled here.
+  var runs: [Task<Void, Never>] { hosted.values.map(\.task) }
+
+  /// The connection is gone: handlers are cancelled, and instances freed once these have ended.
+  func abandonHosted() {
+    let runs = hosted.values.map(\.task)
+    hosted = [:]
+    for host in agents.hosts {
+      let instances = host.takeInstances()
+      Task.detached {
+        for run in runs { await run.value }
+        await instances.free(.connectionLost)
+      }
+    }
+  }
+}

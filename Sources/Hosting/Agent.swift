@@ -1,0 +1,185 @@
+public import Wire
+
+/// Handles calls. Runs off the event loop.
+///
+/// An instance that has state of its own is best an `actor`, made for each session by a factory.
+public protocol Agent: Sendable {
+  /// Answers one call: with messages to `reply`, or by throwing. The call ends when it returns.
+  /// Its task is cancelled when the caller does not want the answer any more.
+  @concurrent
+  func handle(_ request: Request, reply: ReplyStream, in context: AgentContext) async throws
+
+  /// The instance will not be used again.
+  func closed(_ reason: CloseReason) async
+}
+
+extension Agent {
+  public func closed(_ reason: CloseReason) async {}
+}
+
+/// Why an instance is not needed any more.
+public enum CloseReason: Sendable, Hashable {
+  /// Nothing came for the session's `idle_ms`.
+  case idle
+  /// Somebody deleted the session.
+  case cancelled
+  /// The registration, the connection or the sidecar ends.
+  case shutdown
+  /// The connection was lost; the session goes on elsewhere, anew.
+  case connectionLost
+  /// A word that this version does not know.
+  case other(String)
+
+  public init(word: String) {
+    switch word {
+    case "idle": self = .idle
+    case "cancelled": self = .cancelled
+    case "shutdown": self = .shutdown
+    case "connection_lost": self = .connectionLost
+    default: self = .other(word)
+    }
+  }
+}
+
+/// A call as its agent sees it.
+public struct Request: Sendable {
+  /// The address that was called, `name` or `name:session`.
+  public let address: String
+  /// The first message of the input; nil when it has not come with the call.
+  public let message: Message?
+  /// All of the input, the first message included. One task reads it.
+  public let input: InputMessages
+  /// Nobody waits for an answer.
+  public let isOneway: Bool
+  /// It is shown, not asked: no action is expected.
+  public let observes: Bool
+
+  public init(
+    address: String, message: Message?, input: InputMessages, isOneway: Bool, observes: Bool
+  ) {
+    self.address = address
+    self.message = message
+    self.input = input
+    self.isOneway = isOneway
+    self.observes = observes
+  }
+
+  public var name: String { Self.split(address).name }
+  public var session: String? { Self.split(address).session }
+
+  /// The kind of the first message; empty when it has none.
+  public var type: String { message?.type ?? "" }
+
+  /// The first message as text.
+  public var text: String { message?.text ?? "" }
+
+  /// The first message as JSON.
+  public func json() throws(AgentError) -> JSON { try first().json() }
+
+  /// The first message as a value; `invalid_argument`/`bad_content` when it is none.
+  public func decode<Value: Decodable>(
+    _ kind: Value.Type = Value.self
+  ) throws(AgentError) -> Value {
+    try first().decode(kind)
+  }
+
+  private func first() throws(AgentError) -> Message {
+    guard let message else { throw AgentError(.badContent, "the call came without a message") }
+    return message
+  }
+
+  /// The two halves of an address.
+  public static func split(_ address: String) -> (name: String, session: String?) {
+    let parts = address.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    return (String(parts[0]), parts.count > 1 ? String(parts[1]) : nil)
+  }
+}
+
+/// The input of a call, message by message, as fast as it is read.
+public struct InputMessages: AsyncSequence, Sendable {
+  let first: Message?
+  let inbox: Inbox?
+
+  /// `inbox` has what comes after `first`; nil when nothing does.
+  public init(first: Message?, inbox: Inbox?) {
+    self.first = first
+    self.inbox = inbox
+  }
+
+  public func makeAsyncIterator() -> Iterator { Iterator(first: first, inbox: inbox) }
+
+  public struct Iterator: AsyncIteratorProtocol {
+    var first: Message?
+    let inbox: Inbox?
+    private var assembly = MessageAssembly()
+
+    init(first: Message?, inbox: Inbox?) {
+      self.first = first
+      self.inbox = inbox
+    }
+
+    public mutating func next() async throws -> Message? {
+      if let message = first {
+        first = nil
+        return message
+      }
+      return try await inbox?.nextMessage(&assembly)
+    }
+  }
+}
+
+/// What an agent knows of the call it handles, and its way to call others on its behalf.
+///
+/// Calls made with it are children of that call: they have at most its time, end with it, and
+/// carry its `trace` and `ext`. Within the agent's task and its child tasks, calls made with the
+/// client do the same by themselves.
+public struct AgentContext: Sendable {
+  public let address: String
+  /// The agent that called; empty when the caller is none.
+  public let from: String
+  public let trace: String
+  public let ext: [String: FlatValue]
+  /// When the caller gives up; nil for never.
+  public let deadline: ContinuousClock.Instant?
+  /// Who carries the calls that are made on behalf of this one.
+  public let caller: any Caller
+  /// The call's id with that caller, and which of the caller's connections it came by.
+  public let callID: UInt64
+  public let generation: UInt64
+
+  public init(
+    address: String, from: String, trace: String, ext: [String: FlatValue],
+    deadline: ContinuousClock.Instant?, caller: any Caller, callID: UInt64, generation: UInt64
+  ) {
+    self.address = address
+    self.from = from
+    self.trace = trace
+    self.ext = ext
+    self.deadline = deadline
+    self.caller = caller
+    self.callID = callID
+    self.generation = generation
+  }
+
+  /// Of the agent that runs in this task.
+  @TaskLocal public static var current: AgentContext?
+}
+
+extension AgentContext: Caller {
+  public func open(
+    _ to: String, _ message: Message?, options: CallOptions
+  ) async throws -> Call {
+    try await Self.$current.withValue(self) {
+      try await caller.open(to, message, options: options)
+    }
+  }
+
+  public func send(
+    _ to: String, _ message: Message, options: CallOptions, observes: Bool, acknowledged: Bool
+  ) async throws {
+    try await Self.$current.withValue(self) {
+      try await caller.send(
+        to, message, options: options, observes: observes, acknowledged: acknowledged)
+    }
+  }
+}

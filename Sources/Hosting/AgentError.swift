@@ -1,0 +1,140 @@
+public import Wire
+
+/// What went wrong with a call, a registration or the connection, in every language the same.
+///
+/// `code` is one of a fixed set and what programs decide by; `reason` is the finer word; `message`
+/// is for people. Thrown by an agent, it reaches the caller as it is; any other error reaches the
+/// caller as `internal`/`agent_error` with its type in `details`.
+public struct AgentError: Error, Sendable, Equatable, CustomStringConvertible {
+  public var code: ErrorCode
+  /// Empty when the agent gave none.
+  public var reason: String
+  public var message: String
+  public var details: [String: FlatValue]
+  /// Nobody's code saw the call: it may be made again.
+  public var retry: Bool
+  /// The address that was called, where that is known.
+  public var address: String
+
+  public init(
+    _ code: ErrorCode, reason: String = "", _ message: String = "",
+    details: [String: FlatValue] = [:], retry: Bool = false, address: String = ""
+  ) {
+    self.code = code
+    self.reason = reason
+    self.message = message
+    self.details = details
+    self.retry = retry
+    self.address = address
+  }
+
+  public init(_ reason: Reason, _ message: String, address: String = "") {
+    self.init(reason.code, reason: reason.rawValue, message, address: address)
+  }
+
+  /// What was below the agent's error, nearest first: `ValueError: no such word`.
+  public var causes: [String] {
+    guard case .string(let causes) = details["causes"] else { return [] }
+    return Self.split(causes)
+  }
+
+  /// The nearest cause.
+  public var cause: String? { causes.first }
+
+  public var description: String {
+    var text = reason.isEmpty ? code.rawValue : "\(code.rawValue) (\(reason))"
+    if !message.isEmpty { text += ": \(message)" }
+    if !address.isEmpty { text += " (calling \(address))" }
+    return text
+  }
+
+  private static func split(_ causes: String) -> [String] {
+    let arrow = Array(" <- ".utf8)
+    var found: [String] = []
+    var rest = Array(causes.utf8)[...]
+    while let at = rest.indices.first(where: { rest[$0...].starts(with: arrow) }) {
+      found.append(String(decoding: rest[..<at], as: UTF8.self))
+      rest = rest[(at + arrow.count)...]
+    }
+    if !rest.isEmpty { found.append(String(decoding: rest, as: UTF8.self)) }
+    return found
+  }
+
+  /// Any error as it travels: an agent's own words stand, the rest is `internal`/`agent_error`.
+  public init(reporting error: any Error) {
+    switch error {
+    case var error as AgentError:
+      // Whoever reads it asked somebody else, and has been seen.
+      if !error.address.isEmpty, error.details["agent"] == nil {
+        error.details["agent"] = .string(error.address)
+      }
+      error.address = ""
+      error.retry = false
+      self = error
+    case is CancellationError:
+      self.init(.cancelled, "the agent was cancelled")
+    default:
+      self.init(.agentError, "\(error)")
+      details["type"] = .string("\(Swift.type(of: error))")
+    }
+  }
+}
+
+/// A value in `ext`, `details` and labels: what every language's JSON holds without loss.
+public enum FlatValue: Sendable, Hashable {
+  case string(String)
+  /// 0…2^53-1.
+  case integer(UInt64)
+  case truth(Bool)
+}
+
+extension FlatValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
+  ExpressibleByBooleanLiteral, CustomStringConvertible
+{
+  public init(stringLiteral value: String) { self = .string(value) }
+  public init(integerLiteral value: UInt64) { self = .integer(value) }
+  public init(booleanLiteral value: Bool) { self = .truth(value) }
+
+  public var description: String {
+    switch self {
+    case .string(let text): text
+    case .integer(let value): "\(value)"
+    case .truth(let value): "\(value)"
+    }
+  }
+}
+
+/// The JSON text of flat objects, to and from the header's `ext`, `labels` and `details`.
+public enum FlatObject {
+  /// Empty for an empty object, which is then left out of the header.
+  public static func text(_ values: [String: FlatValue]) -> [UInt8] {
+    if values.isEmpty { return [] }
+    var writer = JSONWriter()
+    writer.beginObject()
+    for (key, value) in values.sorted(by: { $0.key < $1.key }) {
+      writer.key(key)
+      switch value {
+      case .string(let text): writer.string(text)
+      case .integer(let value): writer.integer(min(value, 1 << 53 - 1))
+      case .truth(let value): writer.truth(value)
+      }
+    }
+    writer.endObject()
+    return writer.bytes
+  }
+
+  /// What cannot be read, which the sidecar would not have passed on, is left out.
+  public static func values(_ text: [UInt8]) -> [String: FlatValue] {
+    guard !text.isEmpty, let members = try? JSONReader.read(text).members else { return [:] }
+    var values: [String: FlatValue] = [:]
+    for member in members {
+      switch member.value {
+      case .string(let text): values[member.name] = .string(text)
+      case .integer(let value): values[member.name] = .integer(UInt64(max(0, value)))
+      case .truth(let value): values[member.name] = .truth(value)
+      case .null, .number, .array, .object: break
+      }
+    }
+    return values
+  }
+}

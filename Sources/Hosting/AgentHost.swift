@@ -1,0 +1,141 @@
+internal import Synchronization
+internal import Wire
+
+/// A function as an agent.
+public struct ClosureAgent: Agent {
+  public typealias Body =
+    @Sendable @concurrent (Request, ReplyStream, AgentContext) async throws -> Void
+
+  let body: Body
+
+  public init(_ body: @escaping Body) { self.body = body }
+
+  @concurrent
+  public func handle(
+    _ request: Request, reply: ReplyStream, in context: AgentContext
+  ) async throws {
+    try await body(request, reply, context)
+  }
+}
+
+/// Where the instances of an agent come from.
+public enum AgentSource: Sendable {
+  /// One instance for all calls.
+  case shared(any Agent)
+  /// One for each session, made when its first message comes; a call without session gets its own.
+  case perSession(@Sendable (_ session: String?) async throws -> any Agent)
+}
+
+/// Runs one registered agent: finds or makes the instance for a call, and frees it with its session.
+///
+/// Which calls run at the same time is the sidecar's business, not decided here.
+public final class AgentHost: Sendable {
+  fileprivate typealias Making = Task<any Agent, any Error>
+
+  private let source: AgentSource
+  private let sessions = Mutex<[String: Making]>([:])
+
+  public init(_ source: AgentSource) { self.source = source }
+
+  /// How many sessions have an instance.
+  public var sessionCount: Int { sessions.withLock { $0.count } }
+
+  /// Handles a call to its end. Returns the error it ended with. Cancelled with its task.
+  ///
+  /// - Parameter isNew: the session begins with this call, so an instance still there is dropped.
+  public func run(
+    _ request: Request, reply: ReplyStream, in context: AgentContext, isNew: Bool
+  ) async -> AgentError? {
+    do {
+      let (agent, isOwn) = try await instance(for: request, isNew: isNew)
+      do {
+        try await AgentContext.$current.withValue(context) {
+          try await agent.handle(request, reply: reply, in: context)
+        }
+      } catch {
+        if isOwn { await agent.closed(.idle) }
+        throw error
+      }
+      if isOwn { await agent.closed(.idle) }
+      return nil
+    } catch {
+      return AgentError(reporting: error)
+    }
+  }
+
+  /// The session is over; its instance is told why. Calls of it have ended before.
+  public func close(session: String, _ reason: CloseReason) async {
+    let making = sessions.withLock { $0.removeValue(forKey: session) }
+    await Self.free(making, reason)
+  }
+
+  /// The agent is not needed any more: all of its instances are told.
+  public func closeAll(_ reason: CloseReason) async {
+    await takeInstances().free(reason)
+    if case .shared(let agent) = source { await agent.closed(reason) }
+  }
+
+  /// Takes the sessions' instances out of use at once; they are to be freed when their calls have
+  /// ended. What comes later finds none and makes its own.
+  public func takeInstances() -> Instances {
+    sessions.withLock { sessions in
+      defer { sessions = [:] }
+      return Instances(makings: Array(sessions.values))
+    }
+  }
+
+  /// Instances that are out of use.
+  public struct Instances: Sendable {
+    fileprivate let makings: [Making]
+
+    public func free(_ reason: CloseReason) async {
+      for making in makings { await AgentHost.free(making, reason) }
+    }
+  }
+
+  fileprivate static func free(_ making: Making?, _ reason: CloseReason) async {
+    guard let making, case .success(let agent) = await making.result else { return }
+    await agent.closed(reason)
+  }
+
+  /// The instance to use, and whether it is this call's alone.
+  private func instance(
+    for request: Request, isNew: Bool
+  ) async throws -> (agent: any Agent, isOwn: Bool) {
+    switch source {
+    case .shared(let agent): return (agent, false)
+    case .perSession(let make):
+      guard let session = request.session else {
+        return (try await Self.activate(nil, make), true)
+      }
+      let (making, dropped) = sessions.withLock { sessions -> (Making, Making?) in
+        let known = sessions[session]
+        if let known, !isNew { return (known, nil) }
+        let making = Task { try await Self.activate(session, make) }
+        sessions[session] = making
+        return (making, known)
+      }
+      await Self.free(dropped, .connectionLost)
+      do {
+        return (try await making.value, false)
+      } catch {
+        sessions.withLock { if $0[session] == making { $0[session] = nil } }
+        throw error
+      }
+    }
+  }
+
+  private static func activate(
+    _ session: String?, _ make: @Sendable (String?) async throws -> any Agent
+  ) async throws -> any Agent {
+    do {
+      return try await make(session)
+    } catch let error as AgentError {
+      throw error
+    } catch {
+      var failure = AgentError(.activationFailed, "\(error)")
+      failure.details["type"] = .string("\(Swift.type(of: error))")
+      throw failure
+    }
+  }
+}

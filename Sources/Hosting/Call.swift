@@ -1,0 +1,209 @@
+internal import Synchronization
+public import Wire
+
+/// A call in progress, seen by its caller: input one way, replies the other.
+///
+/// Letting go of it before its end cancels it, down to the agent.
+public final class Call: Sendable {
+  /// Where the call went.
+  public let address: String
+  /// The replies as they come. One task reads them.
+  let inbox: Inbox
+  private let outlet: Outlet?
+  private let endInput: @Sendable () -> Void
+  private let onCancel: @Sendable () -> Void
+  private let isOver = Mutex(false)
+
+  /// For whoever carries calls: the two ends, and what to do when the caller has had enough.
+  public init(
+    address: String, inbox: Inbox, outlet: Outlet?, endInput: @escaping @Sendable () -> Void,
+    cancel: @escaping @Sendable () -> Void
+  ) {
+    self.address = address
+    self.inbox = inbox
+    self.outlet = outlet
+    self.endInput = endInput
+    onCancel = cancel
+  }
+
+  deinit {
+    if !inbox.isFinished { cancel() }
+  }
+
+  /// Ends the call and what it gave rise to. A call that is over stays as it is.
+  public func cancel() {
+    let isFirst = isOver.withLock { isOver in
+      defer { isOver = true }
+      return !isOver
+    }
+    if isFirst { onCancel() }
+  }
+
+  // MARK: - Input
+
+  /// Sends one message of the input; suspends while the receiver permits none.
+  public func send(_ message: Message) async throws {
+    guard let outlet else { throw AgentError(.noInput, "the call was opened without input") }
+    try await outlet.send(message)
+  }
+
+  public func send(_ value: some Encodable, type: String? = nil) async throws {
+    try await send(Message(encoding: value, type: type))
+  }
+
+  /// Sends a part of a message that goes on, such as a token of a text.
+  public func part(_ text: String) async throws {
+    guard let outlet else { throw AgentError(.noInput, "the call was opened without input") }
+    try await outlet.part(Message(text: text))
+  }
+
+  /// Tells the agent that the input is complete.
+  public func finishInput() async throws {
+    guard let outlet else { return }
+    try await outlet.endMessage()
+    outlet.close(AgentError(.noInput, "the input was ended"))
+    endInput()
+  }
+
+  // MARK: - Replies
+
+  /// The replies, message by message.
+  public var replies: Replies { Replies { self } }
+
+  /// The replies frame by frame: a message in parts arrives in pieces, as it is made.
+  public var parts: ReplyParts { ReplyParts { self } }
+
+  /// All replies, when the call has ended.
+  public func whole() async throws -> Reply {
+    var assembly = MessageAssembly()
+    var messages: [Message] = []
+    do {
+      while let message = try await inbox.nextMessage(&assembly) { messages.append(message) }
+    } catch {
+      cancel()
+      throw located(error)
+    }
+    return Reply(messages)
+  }
+
+  func located(_ error: any Error) -> any Error {
+    guard var error = error as? AgentError else { return error }
+    if error.address.isEmpty { error.address = address }
+    return error
+  }
+}
+
+/// The replies of a call, message by message. The call is made when the iteration begins; leaving
+/// the loop before the end cancels it. To be iterated once.
+public struct Replies: AsyncSequence, Sendable {
+  let open: @Sendable () async throws -> Call
+
+  public init(_ open: @escaping @Sendable () async throws -> Call) {
+    self.open = open
+  }
+
+  public func makeAsyncIterator() -> Iterator { Iterator(open: open) }
+
+  public struct Iterator: AsyncIteratorProtocol {
+    let open: @Sendable () async throws -> Call
+    private var call: Call?
+    private var assembly = MessageAssembly()
+
+    init(open: @escaping @Sendable () async throws -> Call) { self.open = open }
+
+    /// The next message, or nil at the end. After an error at a position of the replies, the next
+    /// call goes on behind it.
+    public mutating func next() async throws -> Message? {
+      if call == nil { call = try await open() }
+      do {
+        return try await call!.inbox.nextMessage(&assembly)
+      } catch {
+        throw call!.located(error)
+      }
+    }
+
+    /// Whether nothing more will come: an error that was thrown was the call's last word.
+    public var isOver: Bool { call?.inbox.isDrained ?? false }
+  }
+
+  /// The replies frame by frame.
+  public var parts: ReplyParts { ReplyParts(open) }
+
+  /// All replies, when the call has ended.
+  public func whole() async throws -> Reply { try await open().whole() }
+}
+
+/// The replies of a call as their frames arrive.
+public struct ReplyParts: AsyncSequence, Sendable {
+  let open: @Sendable () async throws -> Call
+
+  init(_ open: @escaping @Sendable () async throws -> Call) { self.open = open }
+
+  public func makeAsyncIterator() -> Iterator { Iterator(open: open) }
+
+  public struct Iterator: AsyncIteratorProtocol {
+    let open: @Sendable () async throws -> Call
+    private var call: Call?
+    private var isFirst = true
+
+    init(open: @escaping @Sendable () async throws -> Call) { self.open = open }
+
+    public mutating func next() async throws -> ReplyPart? {
+      if call == nil { call = try await open() }
+      do {
+        guard let piece = try await call!.inbox.next() else { return nil }
+        let part = ReplyPart(
+          message: Message(piece), isFirst: isFirst, isLast: !piece.isPart)
+        isFirst = part.isLast
+        return part
+      } catch {
+        isFirst = true
+        throw call!.located(error)
+      }
+    }
+
+    public var isOver: Bool { call?.inbox.isDrained ?? false }
+  }
+}
+
+/// A frame of a reply: a message, or a part of one.
+public struct ReplyPart: Sendable {
+  /// The content of this frame. Type, content type and ext stand in a message's first.
+  public let message: Message
+  public let isFirst: Bool
+  public let isLast: Bool
+}
+
+/// What came back from a call whose caller wanted one value.
+public struct Reply: Sendable {
+  public let messages: [Message]
+
+  public init(_ messages: [Message]) { self.messages = messages }
+
+  /// Several texts are one text, in order.
+  public var isText: Bool { !messages.isEmpty && messages.allSatisfy(\.isText) }
+
+  /// All texts joined; nil when there is none, or something else.
+  public var text: String? {
+    isText ? messages.map(\.text).joined() : nil
+  }
+
+  /// No message is null, one is itself, several texts are one, others are a list.
+  public func json() throws(AgentError) -> JSON {
+    if let text { return .string(text) }
+    if messages.count == 1 { return try messages[0].json() }
+    if messages.isEmpty { return .null }
+    var list: [JSON] = []
+    for message in messages { list.append(try message.json()) }
+    return .array(list)
+  }
+
+  /// The value, by the same rule.
+  public func decode<Value: Decodable>(
+    _ kind: Value.Type = Value.self
+  ) throws(AgentError) -> Value {
+    if messages.count == 1 { return try messages[0].decode(kind) }
+    if let text, let value = text as? Value { return value }
+    return try Message(json: try json()).decode(kind)
+  }
+}

@@ -1,0 +1,141 @@
+/// What a call may ask for besides its content.
+public struct CallOptions: Sendable {
+  /// The time allowed, kept by the sidecar; nil for as long as it takes (or as the parent has).
+  public var timeout: Duration?
+  /// How many bytes of replies may come ahead of reading, C + 256 a frame; 1 is one by one.
+  public var windowBytes: Int?
+  /// The agent is not started before the first reply is wanted.
+  public var isLazy = false
+  /// More input follows the first message.
+  public var hasInput = false
+  /// The call outlives the one it is made for.
+  public var isDetached = false
+  /// Who asks, if it is an agent registered here; in an agent it is that agent.
+  public var from = ""
+  /// What travels along to the agent; joined to what the current call has.
+  public var ext: [String: FlatValue] = [:]
+  public var trace = ""
+
+  public init() {}
+}
+
+/// Whoever can make calls: a client, or the context of an agent. All verbs stand on these two.
+public protocol Caller: Sendable {
+  /// Opens a call. Without a message, all input is sent later.
+  func open(_ to: String, _ message: Message?, options: CallOptions) async throws -> Call
+
+  /// Sends a message that is not answered. `acknowledged`: returns when it is in the mailbox.
+  func send(
+    _ to: String, _ message: Message, options: CallOptions, observes: Bool, acknowledged: Bool
+  ) async throws
+}
+
+extension Caller {
+  /// The time a unary call has when its caller does not say.
+  public static var defaultTimeout: Duration { .seconds(30) }
+
+  // MARK: - One value
+
+  /// Calls an agent and waits for all of its replies.
+  public func call(
+    _ to: String, _ message: Message, timeout: Duration? = .seconds(30),
+    ext: [String: FlatValue] = [:]
+  ) async throws -> Reply {
+    var options = CallOptions()
+    options.timeout = timeout
+    options.ext = ext
+    return try await call(to, message, options: options)
+  }
+
+  /// Calls an agent with a value: a text, bytes, or anything `Encodable` as JSON.
+  public func call(
+    _ to: String, _ body: some Encodable, type: String? = nil, timeout: Duration? = .seconds(30),
+    ext: [String: FlatValue] = [:]
+  ) async throws -> Reply {
+    let message = try Message(encoding: body, type: type)
+    return try await call(to, message, timeout: timeout, ext: ext)
+  }
+
+  /// Calls an agent and reads its reply as a value.
+  public func call<Value: Decodable>(
+    _ to: String, _ body: some Encodable, as kind: Value.Type, type: String? = nil,
+    timeout: Duration? = .seconds(30)
+  ) async throws -> Value {
+    try await call(to, body, type: type, timeout: timeout).decode(kind)
+  }
+
+  /// Repeats only what the sidecar says nobody has seen.
+  public func call(
+    _ to: String, _ message: Message, options: CallOptions
+  ) async throws -> Reply {
+    let start = ContinuousClock.now
+    var pause = Duration.milliseconds(20)
+    while true {
+      do {
+        return try await open(to, message, options: options).whole()
+      } catch let error as AgentError where error.retry && pause < .milliseconds(200) {
+        let spent = ContinuousClock.now - start + pause
+        if let timeout = options.timeout, spent >= timeout { throw error }
+        try await Task.sleep(for: pause)
+        pause *= 3
+      }
+    }
+  }
+
+  // MARK: - Streams
+
+  /// Calls an agent and reads its replies as they come. The call begins with the iteration.
+  public func stream(
+    _ to: String, _ message: Message, timeout: Duration? = nil, windowBytes: Int? = nil,
+    ext: [String: FlatValue] = [:]
+  ) -> Replies {
+    var options = CallOptions()
+    options.timeout = timeout
+    options.windowBytes = windowBytes
+    options.ext = ext
+    return Replies { [options] in try await open(to, message, options: options) }
+  }
+
+  public func stream(
+    _ to: String, _ body: some Encodable & Sendable, type: String? = nil, timeout: Duration? = nil,
+    windowBytes: Int? = nil, ext: [String: FlatValue] = [:]
+  ) -> Replies {
+    Replies {
+      var options = CallOptions()
+      options.timeout = timeout
+      options.windowBytes = windowBytes
+      options.ext = ext
+      return try await open(to, Message(encoding: body, type: type), options: options)
+    }
+  }
+
+  /// Opens a call whose input is sent while its replies are read.
+  public func open(
+    _ to: String, _ first: Message? = nil, timeout: Duration? = nil, windowBytes: Int? = nil
+  ) async throws -> Call {
+    var options = CallOptions()
+    options.timeout = timeout
+    options.windowBytes = windowBytes
+    options.hasInput = true
+    return try await open(to, first, options: options)
+  }
+
+  // MARK: - One way
+
+  /// Sends a message that is not answered; returns when it is in the receiver's mailbox.
+  public func send(
+    _ to: String, _ body: some Encodable, type: String? = nil, acknowledged: Bool = true
+  ) async throws {
+    let message = try Message(encoding: body, type: type)
+    try await send(
+      to, message, options: CallOptions(), observes: false, acknowledged: acknowledged)
+  }
+
+  /// Shows an agent a message that it need not act on.
+  public func observe(
+    _ to: String, _ body: some Encodable, type: String? = nil, acknowledged: Bool = true
+  ) async throws {
+    let message = try Message(encoding: body, type: type)
+    try await send(to, message, options: CallOptions(), observes: true, acknowledged: acknowledged)
+  }
+}

@@ -1,0 +1,182 @@
+internal import Synchronization
+public import Wire
+
+/// The sending end of one direction of a call: frames go out while the receiver permits it.
+///
+/// A message is sent whole or waits in line; messages of several tasks do not mix. A frame may go
+/// out while the credit is above zero, and may overdraw it.
+public final class Outlet: Sendable {
+  public enum Frame: Sendable {
+    case piece(Piece)
+    /// An error at a position: the direction goes on behind it.
+    case failure(AgentError)
+  }
+
+  /// A message that waits for credit. Its frames go out as credit comes, in line.
+  private struct Waiting {
+    let ticket: UInt64
+    var frames: ArraySlice<Frame>
+    let continuation: CheckedContinuation<Void, any Error>
+  }
+
+  private struct State {
+    var creditBytes: Int
+    var line: [Waiting] = []
+    var nextTicket: UInt64 = 0
+    /// Set when the direction has ended: why nothing more can be sent.
+    var error: AgentError?
+    /// A message was begun with `part` and not ended yet.
+    var hasOpenMessage = false
+  }
+
+  private let state: Mutex<State>
+  /// The longest content of a frame, in bytes.
+  public let contentMax: Int
+  private let write: @Sendable (Frame) -> Void
+
+  /// `write` takes a frame for which there is credit, in order. It must not call back.
+  public init(creditBytes: Int, contentMax: Int, write: @escaping @Sendable (Frame) -> Void) {
+    state = Mutex(State(creditBytes: creditBytes))
+    self.contentMax = contentMax
+    self.write = write
+  }
+
+  // MARK: - Sending
+
+  /// Sends a message, after those that wait already, and ends one that `part` has begun. Returns
+  /// when the last frame has gone out; throws when the direction has ended or the task is cancelled.
+  func send(_ message: Message) async throws {
+    try await send(frames: try frames(of: message)[...])
+  }
+
+  /// Sends the next part of a message that goes on.
+  func part(_ message: Message) async throws {
+    let frames = try frames(of: message).map { frame -> Frame in
+      guard case .piece(var piece) = frame else { return frame }
+      piece.isPart = true
+      return .piece(piece)
+    }
+    try await send(frames: frames[...])
+  }
+
+  /// Ends the message that parts have begun; without one, nothing happens.
+  func endMessage() async throws {
+    let isOpen = state.withLock { $0.hasOpenMessage }
+    if isOpen { try await send(frames: [.piece(Piece([]))]) }
+  }
+
+  func fail(at error: AgentError) async throws {
+    try await send(frames: [.failure(error)])
+  }
+
+  /// The frames of a message, whose names and `ext` must fit a header.
+  private func frames(of message: Message) throws(AgentError) -> [Frame] {
+    let extBytes = message.extText.count
+    if extBytes > Limits.extBytesMax {
+      throw AgentError(.tooLarge, "ext of \(extBytes) bytes exceeds \(Limits.extBytesMax)")
+    }
+    let names = message.type.escapedBytes + message.contentType.escapedBytes
+    if names > Self.namesBytesMax {
+      throw AgentError(.tooLarge, "type names of \(names) bytes exceed \(Self.namesBytesMax)")
+    }
+    return message.pieces(contentMax: contentMax).map { .piece($0) }
+  }
+
+  private static let namesBytesMax = 8_192
+
+  private func send(frames: ArraySlice<Frame>) async throws {
+    try Task.checkCancellation()
+    let isSent = try state.withLock { state in
+      if let error = state.error { throw error }
+      guard frames.count == 1, state.line.isEmpty, state.creditBytes > 0 else { return false }
+      write(frames[frames.startIndex], &state)
+      return true
+    }
+    if !isSent { try await sendInLine(frames) }
+  }
+
+  private func sendInLine(_ frames: ArraySlice<Frame>) async throws {
+    let ticket = state.withLock { state in
+      state.nextTicket += 1
+      return state.nextTicket
+    }
+    try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        let refusal = state.withLock { state -> (any Error)? in
+          if let error = state.error { return error }
+          if Task.isCancelled { return CancellationError() }
+          let waiting = Waiting(ticket: ticket, frames: frames, continuation: continuation)
+          state.line.append(waiting)
+          return nil
+        }
+        if let refusal {
+          continuation.resume(throwing: refusal)
+        } else {
+          pump()
+        }
+      }
+    } onCancel: {
+      leave(ticket)
+    }
+  }
+
+  private func leave(_ ticket: UInt64) {
+    let waiting = state.withLock { state -> Waiting? in
+      guard let index = state.line.firstIndex(where: { $0.ticket == ticket }) else { return nil }
+      return state.line.remove(at: index)
+    }
+    waiting?.continuation.resume(throwing: CancellationError())
+    pump()
+  }
+
+  /// Writes what the credit permits, in line.
+  private func pump() {
+    let sent = state.withLock { state in
+      var sent: [CheckedContinuation<Void, any Error>] = []
+      while state.creditBytes > 0, !state.line.isEmpty {
+        let frame = state.line[0].frames.removeFirst()
+        write(frame, &state)
+        if state.line[0].frames.isEmpty { sent.append(state.line.removeFirst().continuation) }
+      }
+      return sent
+    }
+    for continuation in sent { continuation.resume() }
+  }
+
+  private func write(_ frame: Frame, _ state: inout State) {
+    switch frame {
+    case .failure:
+      state.hasOpenMessage = false
+      state.creditBytes -= Limits.frameCostBytes
+      write(frame)
+    case .piece(var piece):
+      if state.hasOpenMessage {
+        // Only a message's first frame has its fields.
+        piece.type = ""
+        piece.contentType = ""
+        piece.ext = []
+      }
+      state.hasOpenMessage = piece.isPart
+      state.creditBytes -= piece.cost
+      write(.piece(piece))
+    }
+  }
+
+  // MARK: - What the receiver says
+
+  /// The receiver permits this many more bytes.
+  public func grant(_ bytes: Int) {
+    state.withLock { $0.creditBytes += bytes }
+    pump()
+  }
+
+  /// Nothing more can be sent, for this reason; whoever waits to send is told.
+  public func close(_ error: AgentError) {
+    let line = state.withLock { state in
+      if state.error == nil { state.error = error }
+      defer { state.line = [] }
+      return state.line
+    }
+    for waiting in line { waiting.continuation.resume(throwing: error) }
+  }
+}
