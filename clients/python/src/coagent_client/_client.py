@@ -66,6 +66,7 @@ class Client(Verbs):
         self._reconnecting: asyncio.Task[None] | None = None
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._ended: asyncio.Future[None] | None = None
+        self._is_closed = False
 
     # Life
 
@@ -155,6 +156,7 @@ class Client(Verbs):
         """Ends open calls, handlers and sessions, says goodbye and closes."""
         if self.loop is None or self._ended is None:
             return
+        self._is_closed = True
         self._finish(UnavailableError("the client was closed", reason="connection_lost"))
         if self._reconnecting is not None:
             self._reconnecting.cancel()
@@ -185,11 +187,14 @@ class Client(Verbs):
         await self.aclose()
 
     async def serve(self) -> None:
-        """Waits until all agents are registered, then until the client ends; raises why."""
+        """Waits until all agents are registered, then until the client is closed; raises what
+        else ends it."""
         for registration in list(self._registrations):
             await registration
         assert self._ended is not None
         await asyncio.shield(self._ended)
+        if not self._is_closed:
+            self.check_alive()
 
     def run(self) -> None:
         """For a program that only hosts: connects, serves until SIGINT or SIGTERM, drains."""

@@ -82,6 +82,7 @@ class Connection(asyncio.Protocol):
         self._decoder = Decoder()
         self._transport: asyncio.Transport | None = None
         self._out: list[bytes] = []
+        self._out_bytes = 0
         self._is_corked = False
         self._last_own = -1
         self._last_theirs = 0
@@ -161,14 +162,18 @@ class Connection(asyncio.Protocol):
 
     def write(self, header: str, content: bytes = b"") -> None:
         """Puts one frame behind those before it. The first of a turn goes out at once, the rest
-        of the turn together."""
+        of the turn together, or as soon as they are many."""
         raw = header.encode("utf-8")
         if len(content) > _COALESCED_BYTES_MAX:
             self._out.append(pack_lengths(len(raw), len(content)) + raw)
             self._out.append(content)
         else:
             self._out.append(pack_lengths(len(raw), len(content)) + raw + content)
-        if not self._is_corked:
+        self._out_bytes += len(raw) + len(content)
+        if self._is_corked:
+            if self._out_bytes > _COALESCED_BYTES_MAX:
+                self._flush()
+        else:
             self._flush()
             self._is_corked = True
             self.loop.call_soon(self._uncork)
@@ -203,6 +208,7 @@ class Connection(asyncio.Protocol):
         if not out or transport is None:
             return
         self._out = []
+        self._out_bytes = 0
         if self.error is not None and transport.is_closing():
             return
         small: list[bytes] = []
