@@ -15,7 +15,8 @@ public final class Card: Sendable {
   let fingerprint: Int
 
   /// - Parameters:
-  ///   - labels: JSON text of a flat object of strings that the header parser has checked, or empty.
+  ///   - labels: JSON text of a flat object of strings, which the header parser has checked; or
+  ///     empty.
   ///   - operations: what `Operations.check` returned.
   public init(
     description: UnsafeRawBufferPointer, version: UnsafeRawBufferPointer,

@@ -2,8 +2,8 @@ internal import Wire
 
 /// The last changes of what discovery shows, one for each revision.
 ///
-/// Bounded in number and, beyond the changes that are kept in any case, in bytes: who is further behind
-/// gets everything anew.
+/// Bounded in number and, beyond the changes that are kept in any case, in bytes: who is further
+/// behind gets everything anew.
 struct ChangeJournal {
   struct Change {
     let name: [UInt8]
@@ -69,7 +69,7 @@ struct ChangeJournal {
     since <= revision && revision - since <= UInt64(count)
   }
 
-  /// For each name that changed after `since`, how it was then; nil when that is not known any more.
+  /// For each name that changed after `since`, how it was then; nil when that is not known now.
   func before(since: UInt64) -> [[UInt8]: Appearance?]? {
     guard knows(since) else { return nil }
     var found: [[UInt8]: Appearance?] = [:]

@@ -18,7 +18,7 @@ public enum Operations {
   /// A registration that names no operations.
   public static let none: [UInt8] = Array("[]".utf8)
 
-  /// The content without its insignificant white space, once it is known to be a list of operations.
+  /// The content without its insignificant white space, once known to be a list of operations.
   public static func check(
     _ content: UnsafeRawBufferPointer, bytesMax: Int = Limits().registrationBytesMax
   ) throws(BadContent) -> [UInt8] {

@@ -26,8 +26,8 @@ public final class Registry {
   private(set) var listed: [AgentIndex] = []
   private(set) var journal: ChangeJournal
 
-  /// - Parameter revision: where numbering begins. With the time of the start in it, a revision from
-  ///   an earlier life of the sidecar is known for what it is.
+  /// - Parameter revision: where numbering begins. With the time of the start in it, a revision
+  ///   from an earlier life of the sidecar is known for what it is.
   public init(revision: UInt64 = 0) {
     journal = ChangeJournal(revision: revision)
   }

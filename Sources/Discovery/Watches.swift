@@ -2,8 +2,8 @@ public import Wire
 
 /// The watches of discovery: who has seen what.
 ///
-/// A watch is state, not a log: its filter, the last revision that it was told, and the window that is
-/// left. So one that reads slowly costs nothing, and gets the difference when it reads again.
+/// A watch is state, not a log: its filter, the last revision that it was told, and the window that
+/// is left. So one that reads slowly costs nothing, and gets the difference when it reads again.
 public final class Watches {
   /// What a message to a watch holds; its type on the wire.
   public enum Message: String, Sendable {
@@ -11,8 +11,8 @@ public final class Watches {
     case change = "DiscoveryChange"
   }
 
-  /// Called with the watch's number, what the content is, and the content, shared by all watches that
-  /// get the same.
+  /// Called with the watch's number, what the content is, and the content, shared by all watches
+  /// that get the same.
   public typealias Send = (UInt64, Message, ContentBlock) -> Void
 
   private final class Filter {
@@ -60,8 +60,8 @@ public final class Watches {
 
   public var count: Int { watches.count }
 
-  /// Begins a watch. It is sent a snapshot, unless all changes since revision `from` are known; those
-  /// are then due.
+  /// Begins a watch. It is sent a snapshot, unless all changes since revision `from` are known;
+  /// those are then due.
   ///
   /// - Parameters:
   ///   - id: the watch's number, the caller's choice, not in use.

@@ -132,11 +132,9 @@ struct ContentTests {
     #expect(query.namespace.isEmpty)
     #expect(!query.recursive && !query.inclusive && !query.detailed)
     #expect(query.labels.isEmpty)
-    let full = try DiscoveryQuery(
-      JSONReader.read(
-        Array(
-          #"{"namespace":"a.b","recursive":true,"inclusive":true,"detailed":true,"labels":{"x":""}}"#
-            .utf8)))
+    let text = #"{"namespace":"a.b","recursive":true,"inclusive":true,"#
+      + #""detailed":true,"labels":{"x":""}}"#
+    let full = try DiscoveryQuery(JSONReader.read(Array(text.utf8)))
     #expect(full.namespace == Array("a.b".utf8))
     #expect(full.recursive && full.inclusive && full.detailed)
     #expect(full.labels.count == 1)

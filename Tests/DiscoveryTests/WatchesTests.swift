@@ -167,7 +167,7 @@ struct WatchesTests {
     try stage.open(4)
     stage.directory.register("a.x")
     stage.advance(to: 100)
-    #expect(stage.taken().suffix(3) == ["1 change 1: +a.x -", "2 change 1: +a.x -", "3 change 1: +a.x -"])
+    #expect(stage.taken().suffix(3) == (1...3).map { "\($0) change 1: +a.x -" })
     #expect(Set(stage.blocks.prefix(3).map { ObjectIdentifier($0) }).count == 1)
     #expect(Set(stage.blocks.suffix(3).map { ObjectIdentifier($0) }).count == 1)
   }

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import Wire
 
-/// What our reader takes, another one takes with the same values; mutated texts from a printed seed.
+/// What our reader takes, another one takes with the same values; texts mutated from a seed.
 struct JSONAgreementTests {
   private static let corpus = [
     #"{"name":"a.b","description":"x","streaming":true,"input":{"type":"object"},"n":[1,2,3]}"#,

@@ -57,7 +57,8 @@ struct JSONWriterTests {
   @Test func whatIsWrittenReadsBackTheSame() throws {
     let value = JSON.object([
       JSON.Member("text", .string("a\"\\\u{0}é😀\u{2028}")),
-      JSON.Member("k\n", .array([.null, .truth(true), .integer(-7), .number(2.5e-308), .object([])])),
+      JSON.Member("k\n", .array([.null, .truth(true), .integer(-7), .number(2.5e-308)])),
+      JSON.Member("o", .object([])),
       JSON.Member("", .array([])),
     ])
     var writer = JSONWriter()
