@@ -65,7 +65,7 @@ public final class Watches {
   ///
   /// - Parameters:
   ///   - id: the watch's number, the caller's choice, not in use.
-  ///   - window: bytes that may be sent before more are `credited`.
+  ///   - window: bytes that may be sent before the next `permit`.
   public func open(
     _ id: UInt64, _ query: DiscoveryQuery, from: UInt64?, window: Int, _ send: Send
   ) {
@@ -85,10 +85,10 @@ public final class Watches {
     watches.insert(watch, at: place)
   }
 
-  /// Its reader has consumed so much.
-  public func credited(_ id: UInt64, _ bytes: Int) {
+  /// Its reader permits so many bytes now.
+  public func permit(_ id: UInt64, window: Int) {
     guard let place = find(id) else { return }
-    watches[place].window += bytes
+    watches[place].window = window
     isBehind = true
   }
 

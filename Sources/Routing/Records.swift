@@ -30,6 +30,9 @@ struct Call {
   var inputEnded = true
   /// Whether its `window` was 0 and no credit has come: all replies are held, the last too.
   var isHeldBack = false
+  /// Words of the router's `words`, for listings.
+  var type: Int32 = -1
+  var from: Int32 = -1
   /// The code its host has ended it with.
   var failure: ErrorCode?
   var isCounted = false

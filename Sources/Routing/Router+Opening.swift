@@ -224,6 +224,8 @@ extension Router {
     call.isHeldBack = window == 0
     call.acceptsInput = input
     call.inputEnded = !input
+    call.type = words.number(header[.type])
+    if parent < 0 { call.from = words.number(header[.from]) }
     // What is detached, and a send, may outlive its parent.
     call.deadline = deadline(header, isSend || header[.detach] ? -1 : parent)
     let index = calls.insert(call)

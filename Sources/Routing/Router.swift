@@ -54,6 +54,7 @@ public final class Router {
   var replicas = Slab<Replica>()
   var agents: [AgentState] = []
   var sessionTable = ByteTable()
+  var words = WordTable()
   // Fields of frames that have to wait are written here first.
   let scratch = OutBuffer()
   var random = SystemRandomNumberGenerator()

@@ -49,6 +49,10 @@ struct Slab<Element: ~Copyable>: ~Copyable {
     live[Int(index)]
   }
 
+  func forEach(_ body: (Int32, UnsafeMutablePointer<Element>) -> Void) {
+    for index in 0..<used where live[Int(index)] { body(index, at(index)) }
+  }
+
   /// The numbers in use, in order. For listings, not for the hot path.
   func indices() -> [Int32] {
     (0..<used).filter { live[Int($0)] }

@@ -18,6 +18,9 @@ public final class Core {
   /// What is reported as it happens, for the log.
   public var onEvent: ((CoreEvent) -> Void)?
 
+  /// What `stats` tells beside what the core counts; asked when somebody asks.
+  public var figures: () -> ProcessFigures = { ProcessFigures() }
+
   private var peers: [ConnectionIndex: ServerConnection] = [:]
   private var closing: [ConnectionIndex] = []
   private var dirty: [ConnectionIndex] = []
@@ -37,6 +40,10 @@ public final class Core {
     router = Router(limits: limits, registry: Registry(revision: firstRevision), now: now)
     system = SystemHost(router: router)
     revision = router.registry.revision
+    system.add(DiscoveryAgent(router.registry))
+    system.add(SessionsAgent(router))
+    system.add(StatsAgent(router) { [unowned self] in self.figures() })
+    settle()
   }
 
   /// The greeted and ungreeted connections of peers.

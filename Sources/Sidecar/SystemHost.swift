@@ -7,14 +7,26 @@ public final class SystemCall {
   public let id: UInt64
   public let type: String
   public let content: [UInt8]
+  /// Nobody waits for what is answered.
+  public let isOneway: Bool
   /// What the reader still permits, in bytes. May be overdrawn by one frame.
   public fileprivate(set) var window: Int
   public fileprivate(set) var isOpen = true
+  /// Messages too large for one frame, which go on as the window allows.
+  fileprivate var rest: [Rest] = []
 
-  init(id: UInt64, type: String, content: [UInt8], window: Int) {
+  fileprivate struct Rest {
+    let type: String
+    let content: ContentBlock
+    var sent = 0
+    let isLast: Bool
+  }
+
+  init(id: UInt64, type: String, content: [UInt8], isOneway: Bool, window: Int) {
     self.id = id
     self.type = type
     self.content = content
+    self.isOneway = isOneway
     self.window = window
   }
 }
@@ -52,6 +64,8 @@ public final class SystemHost {
   private let router: Router
   private let inbox: OutBuffer
   private let outbox = OutBuffer()
+  /// The contents of the frames in `outbox`, one for each: they are passed on by reference.
+  private var contents: [ContentBlock?] = []
   private let fromRouter = FrameDecoder(
     headerMax: Limits.headerBytesMaxSidecar, contentMax: Int(UInt32.max))
   private let toRouter = FrameDecoder(
@@ -75,22 +89,29 @@ public final class SystemHost {
     writer.string("name", agent.name)
     writer.string("description", agent.description)
     writer.integer("concurrency", 1 << 20)
-    var operations = Array(agent.operations.utf8)
-    operations.withUnsafeMutableBytes { writer.finish(Content(UnsafeRawBufferPointer($0))) }
+    let operations = Array(agent.operations.utf8)
+    writer.finish()
+    contents.append(operations.withUnsafeBytes { ContentBlock(copying: $0) })
     deliver()
   }
 
   // MARK: For agents
 
-  /// Sends one message of a streamed reply. It is held by the router if the window is spent, so an
-  /// agent looks at `call.window` first.
-  public func send(_ call: SystemCall, type: String, _ content: [UInt8]) {
-    write(call, type: type, content, isLast: false)
+  /// The time of the event at hand, in milliseconds.
+  public var now: UInt64 { router.now }
+
+  /// Sends one message of a streamed reply. It is held if the window is spent, so an agent looks at
+  /// `call.window` first.
+  public func send(_ call: SystemCall, type: String, _ content: ContentBlock) {
+    precondition(call.isOpen, "a reply to a call that has ended")
+    write(call, SystemCall.Rest(type: type, content: content, isLast: false))
   }
 
   /// Answers with the only, or the last, message.
-  public func reply(_ call: SystemCall, type: String, _ content: [UInt8]) {
-    write(call, type: type, content, isLast: true)
+  public func reply(_ call: SystemCall, type: String, _ content: ContentBlock) {
+    precondition(call.isOpen, "a reply to a call that has ended")
+    call.isOpen = false
+    write(call, SystemCall.Rest(type: type, content: content, isLast: true))
   }
 
   public func fail(
@@ -103,6 +124,7 @@ public final class SystemHost {
     writer.string("message", message)
     if let detail { writer.details(detail.key, detail.value) }
     writer.finish()
+    contents.append(nil)
     end(call)
   }
 
@@ -113,24 +135,48 @@ public final class SystemHost {
     _ = router.setTimer(.watch, 0, due: router.now + milliseconds)
   }
 
-  private func write(_ call: SystemCall, type: String, _ content: [UInt8], isLast: Bool) {
-    precondition(call.isOpen, "a reply to a call that has ended")
+  private func write(_ call: SystemCall, _ message: SystemCall.Rest) {
+    call.rest.append(message)
+    writeRest(call)
+  }
+
+  private func writeRest(_ call: SystemCall) {
+    while !call.rest.isEmpty, call.window > 0 { writeFrame(call) }
+  }
+
+  /// Writes the next frame of a call's messages: a whole one, or a part of one that is too large.
+  private func writeFrame(_ call: SystemCall) {
+    let message = call.rest[0]
+    let left = message.content.count - message.sent
+    let isWhole = message.sent == 0 && left <= router.limits.contentBytesMax
+    let size = isWhole ? left : min(left, Self.partBytes, router.limits.contentBytesMax)
     var writer = HeaderWriter(outbox, "data", id: call.id)
-    writer.string("type", type)
-    if isLast { writer.truth("end") }
-    content.withUnsafeBytes { bytes in
-      // A large listing is passed on by reference, like anyone's large content.
-      let isLarge = bytes.count > OutBuffer.copiedMax
-      writer.finish(isLarge ? Content(ContentBlock(copying: bytes)) : Content(bytes))
+    if message.sent == 0 { writer.string("type", message.type) }
+    if size < left { writer.truth("part") }
+    if size == left, message.isLast { writer.truth("end") }
+    writer.finish()
+    if isWhole {
+      contents.append(message.content)
+    } else {
+      let part = message.content.bytes[message.sent..<(message.sent + size)]
+      contents.append(ContentBlock(copying: UnsafeRawBufferPointer(rebasing: part)))
     }
-    call.window -= content.count + Limits.frameCostBytes
-    if isLast { end(call) }
+    call.window -= size + Limits.frameCostBytes
+    if size < left {
+      call.rest[0].sent += size
+    } else {
+      call.rest.removeFirst()
+      if message.isLast { end(call) }
+    }
   }
 
   private func end(_ call: SystemCall) {
     call.isOpen = false
+    call.rest = []
     calls[call.id] = nil
   }
+
+  private static let partBytes = 1 << 20
 
   // MARK: Frames
 
@@ -154,7 +200,12 @@ public final class SystemHost {
   }
 
   private func deliver() {
-    Self.decode(outbox, toRouter) { header, content in
+    let contents = contents
+    self.contents = []
+    var next = 0
+    Self.decode(outbox, toRouter) { header, _ in
+      let content = contents[next].map { Content($0) } ?? .none
+      next += 1
       let fault = router.receive(connection, header, content)
       precondition(fault == nil, "the sidecar's own agents broke a rule")
     }
@@ -169,17 +220,19 @@ public final class SystemHost {
       guard let agent = agents[name] else { return }
       let call = SystemCall(
         id: id, type: header[.type].text, content: Array(content.bytes),
+        isOneway: header[.oneway],
         window: Int(header[.window] ?? UInt64(Limits.windowBytesDefault)))
       calls[id] = (call, agent)
       agent.handle(call, self)
     case .credit:
       guard let (call, agent) = calls[id] else { return }
       call.window += Int(header[.bytes] ?? 0)
-      agent.credited(call, self)
+      writeRest(call)
+      if call.isOpen, call.rest.isEmpty { agent.credited(call, self) }
     case .cancel:
       guard let (call, agent) = calls[id] else { return }
-      agent.cancelled(call, self)
-      if call.isOpen { fail(call, .cancelled, "cancelled") }
+      if call.isOpen { agent.cancelled(call, self) }
+      if calls[id] != nil { fail(call, .cancelled, "cancelled") }
     case .data, .ok, .error, .close, .goodbye, .hello, .welcome, .ping, .pong, .register, .send,
       .missing, .unknown:
       break

@@ -134,7 +134,7 @@ struct WatchesTests {
     #expect(stage.watches.due(now: 200) == nil)
     stage.directory.deregister("a", a)
     stage.directory.register("c")
-    stage.watches.credited(1, 1000)
+    stage.watches.permit(1, window: 1000)
     #expect(stage.advance(to: 200))
     #expect(stage.taken() == ["1 change 4: +b c -"])
   }
@@ -145,7 +145,7 @@ struct WatchesTests {
     stage.directory.register("a")
     stage.advance(to: 100)
     #expect(stage.taken().isEmpty)
-    stage.watches.credited(1, 1)
+    stage.watches.permit(1, window: 1)
     stage.advance(to: 200)
     #expect(stage.taken() == ["1 snapshot 1: a"])
   }
@@ -156,7 +156,7 @@ struct WatchesTests {
     _ = stage.taken()
     for _ in 0..<10_000 { stage.directory.deregister("x", stage.directory.register("x")) }
     stage.directory.register("a")
-    stage.watches.credited(1, 1000)
+    stage.watches.permit(1, window: 1000)
     stage.advance(to: 100)
     #expect(stage.taken() == ["1 snapshot 20001: a"])
   }
@@ -178,7 +178,7 @@ struct WatchesTests {
     _ = stage.taken()
     stage.watches.close(4)
     stage.watches.close(5)
-    stage.watches.credited(4, 10)
+    stage.watches.permit(4, window: 10)
     stage.directory.register("a")
     stage.advance(to: 100)
     #expect(stage.taken() == ["2 change 1: +a -", "6 change 1: +a -"])

@@ -1,0 +1,120 @@
+internal import Discovery
+internal import Wire
+
+/// Why an agent of the sidecar's does not answer a call.
+struct SystemFailure: Error {
+  let reason: Reason
+  let message: String
+  /// Of the error's `details`: `field`, `type` or `address`, and what it is about.
+  let detail: Detail?
+
+  struct Detail {
+    let key: StaticString
+    let value: String
+  }
+
+  static func unhandled(_ agent: String, _ type: String) -> SystemFailure {
+    SystemFailure(
+      reason: .unhandledType, message: "\(agent) handles no \"\(type)\"",
+      detail: Detail(key: "type", value: type))
+  }
+
+  static func badContent(_ field: String, _ message: String) -> SystemFailure {
+    SystemFailure(
+      reason: .badContent, message: field.isEmpty ? message : "\(field) \(message)",
+      detail: Detail(key: "field", value: field))
+  }
+
+  static func unknownSession(_ address: String) -> SystemFailure {
+    SystemFailure(
+      reason: .unknownSession, message: "no session \"\(address)\"",
+      detail: Detail(key: "address", value: address))
+  }
+}
+
+/// What an agent of the sidecar's answers to a call.
+struct SystemReply {
+  let type: String
+  let content: ContentBlock
+
+  init(_ type: String, _ body: (inout JSONWriter) -> Void) {
+    self.type = type
+    var writer = JSONWriter()
+    body(&writer)
+    content = writer.block
+  }
+}
+
+extension SystemHost {
+  /// Answers a call with what `body` returns or throws.
+  func answer(_ call: SystemCall, _ body: () throws(SystemFailure) -> SystemReply) {
+    do {
+      let reply = try body()
+      self.reply(call, type: reply.type, reply.content)
+    } catch {
+      fail(call, error)
+    }
+  }
+
+  func fail(_ call: SystemCall, _ failure: SystemFailure) {
+    let detail = failure.detail.map { (key: $0.key, value: $0.value) }
+    fail(call, failure.reason, failure.message, detail: detail)
+  }
+}
+
+/// A call's content, read: an object, whose members are asked for by name.
+struct SystemRequest {
+  let value: JSON
+
+  /// Empty content stands for an object without members.
+  init(_ content: [UInt8]) throws(SystemFailure) {
+    guard !content.isEmpty else {
+      value = .object([])
+      return
+    }
+    do {
+      value = try JSONReader.read(content)
+    } catch {
+      throw .badContent("", "content is no JSON: \(error.description)")
+    }
+  }
+
+  /// Content that has to be an object.
+  static func object(_ content: [UInt8]) throws(SystemFailure) -> SystemRequest {
+    let request = try SystemRequest(content)
+    guard request.value.members != nil else { throw .badContent("", "content must be an object") }
+    return request
+  }
+
+  func text(_ name: String) throws(SystemFailure) -> String? {
+    guard let member = value[name] else { return nil }
+    guard let text = member.text else { throw .badContent(name, "must be a string") }
+    return text
+  }
+
+  /// A whole number from 0 on.
+  func count(_ name: String) throws(SystemFailure) -> UInt64? {
+    guard let member = value[name] else { return nil }
+    guard let number = member.integer, number >= 0 else {
+      throw .badContent(name, "must be a whole number, 0 or more")
+    }
+    return UInt64(number)
+  }
+
+  /// How much of a list is wanted: `limit`, at most and by default `list_limit_default`.
+  func limit() throws(SystemFailure) -> Int {
+    guard let limit = try count("limit") else { return Self.limitDefault }
+    guard limit > 0 else { throw .badContent("limit", "must be 1 or more") }
+    return Int(min(limit, UInt64(Self.limitDefault)))
+  }
+
+  static let limitDefault = 1000
+}
+
+extension String {
+  /// Lends the string's bytes.
+  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    var text = self
+    return text.withUTF8 { body(UnsafeRawBufferPointer($0)) }
+  }
+}
