@@ -18,9 +18,9 @@ SETUP := $(VENV)/ready
 SWIFT_BUILD := swift build --build-path $(BUILD)
 IMPORT_CHECK := --explicit-target-dependency-import-check error
 
-# What the tests in Python start: the binaries of the debug build.
-export COAGENTD_BINARY ?= $(abspath $(BUILD))/debug/coagentd
-export COAGENT_BINARY ?= $(abspath $(BUILD))/debug/coagent
+# What tests and examples start: the binaries of the debug build.
+export COAGENT_BIN ?= $(abspath $(BUILD))/debug
+export COAGENTD ?= $(COAGENT_BIN)/coagentd
 
 .PHONY: help setup build release test lint format bench fuzz asan tsan run demo install clean
 
@@ -29,7 +29,7 @@ help: ## this list
 
 setup: $(SETUP) ## installs what is missing (apt, .venv); quick when nothing is
 
-$(SETUP): scripts/setup scripts/requirements.txt $(wildcard clients/python/pyproject.toml)
+$(SETUP): scripts/setup scripts/requirements.txt clients/python/pyproject.toml
 	scripts/setup
 	touch $@
 
@@ -72,8 +72,7 @@ format: $(SETUP) ## rewrites Swift and Python in the house style
 	$(VENV)/bin/ruff format --config clients/python/pyproject.toml
 
 bench: release ## the limit, the peers and us, side by side; takes some minutes
-	scripts/setup bench
-	bench/run $(ARGS)
+	COAGENT_BIN=$(abspath $(BUILD))/release bench/run $(ARGS)
 
 fuzz: $(SETUP) ## the frame decoder and the header parser, SECONDS=60
 	fuzz/run $(SECONDS_TO_FUZZ)
@@ -90,8 +89,7 @@ run: release ## the daemon in the foreground; ARGS="--log-level debug"
 	$(BUILD)/release/coagentd $(ARGS)
 
 demo: release ## starts a daemon and agents of its own and shows what it does
-	COAGENTD_BINARY=$(abspath $(BUILD))/release/coagentd \
-	COAGENT_BINARY=$(abspath $(BUILD))/release/coagent scripts/demo
+	COAGENT_BIN=$(abspath $(BUILD))/release scripts/demo
 
 install: release ## binaries, completion, systemd user unit; PREFIX=~/.local
 	scripts/install --build $(BUILD)/release --prefix "$(PREFIX)" --destdir "$(DESTDIR)"

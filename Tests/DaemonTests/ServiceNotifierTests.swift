@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ServiceNotifierTests {
   /// Binds a datagram socket where a service manager would listen.
-  private func manager(at path: String) throws -> Int32 {
+  private func receiver(at path: String) throws -> Int32 {
     let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
     try #require(descriptor >= 0)
     var address = sockaddr_un()
@@ -29,11 +29,11 @@ import Testing
   @Test func linesArriveInOneDatagram() throws {
     let folder = try TemporaryFolder()
     for path in ["\(folder.path)/notify", "@coagent-test-\(getpid())"] {
-      let manager = try self.manager(at: path)
-      defer { close(manager) }
+      let receiver = try self.receiver(at: path)
+      defer { close(receiver) }
       let notifier = ServiceNotifier(["NOTIFY_SOCKET": path])
       #expect(notifier.send(["READY=1", "STATUS=listening"]))
-      #expect(self.receive(manager) == "READY=1\nSTATUS=listening")
+      #expect(self.receive(receiver) == "READY=1\nSTATUS=listening")
     }
   }
 
