@@ -49,15 +49,21 @@ let package = Package(
     module("Transports", ["Wire", "EventLoop"]),
     module(
       "Sidecar",
-      ["Wire", "Discovery", "Routing", "Connections", "Hosting", "EventLoop", "Transports", logging]),
+      [
+        "Wire", "Discovery", "Routing", "Connections", "Hosting", "EventLoop", "Transports",
+        logging,
+      ]),
     module("CoagentClient", ["Wire", "Connections", "Hosting", "Transports", "EventLoop"]),
-    module("Daemon", ["Wire", "Sidecar", "Transports", "EventLoop", "CYaml", logging]),
+    module(
+      "Daemon", ["Wire", "Connections", "Sidecar", "Transports", "EventLoop", "CYaml", logging]),
     .executableTarget(name: "coagentd", dependencies: ["Daemon"], swiftSettings: settings),
     .executableTarget(
       name: "coagent", dependencies: ["CoagentClient", "Wire", argumentParser],
       swiftSettings: settings),
 
-    .target(name: "TestSupport", dependencies: ["Wire"], path: "Tests/TestSupport", swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["Wire"], path: "Tests/TestSupport",
+      swiftSettings: settings),
     tests("WireTests", ["Wire"]),
     tests("EventLoopTests", ["EventLoop"]),
     tests("DiscoveryTests", ["Discovery", "Wire"]),
@@ -65,7 +71,7 @@ let package = Package(
     tests("ConnectionsTests", ["Connections", "Wire"]),
     tests("TransportsTests", ["Transports", "EventLoop", "Wire"]),
     tests("SidecarTests", ["Sidecar", "Routing", "Connections", "Wire"]),
-    tests("DaemonTests", ["Daemon", "Wire", logging]),
+    tests("DaemonTests", ["Daemon", "EventLoop", "Transports", "Wire", "coagentd", logging]),
     tests(
       "CoagentClientTests", ["CoagentClient", "Hosting", "Transports", "EventLoop", "Wire"]),
     tests("TidyTests", []),

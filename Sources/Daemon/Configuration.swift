@@ -1,4 +1,5 @@
 internal import Logging
+internal import Transports
 internal import Wire
 
 /// Everything that can be set, with what holds when nothing is.
@@ -52,36 +53,9 @@ struct Configuration: Equatable, Sendable {
   }
 
   /// The endpoints to listen on: those configured, or the default Unix socket.
-  func endpoints(_ environment: [String: String], uid: UInt32) -> [Endpoint] {
-    self.listen.isEmpty
-      ? [.unix(path: DefaultSocket.path(environment, uid: uid))] : self.listen
-  }
-}
-
-extension Endpoint {
-  var isTCP: Bool {
-    switch self {
-    case .unix: false
-    case .tcp: true
-    }
-  }
-
-  fileprivate var takesFreePort: Bool {
-    switch self {
-    case .unix: false
-    case .tcp(_, let port): port == 0
-    }
-  }
-}
-
-/// The socket that daemon and clients use when nobody says otherwise.
-enum DefaultSocket {
-  /// `$XDG_RUNTIME_DIR/coagent/coagentd.sock`, else `<tmp>/coagent-<uid>/coagentd.sock`.
-  static func path(_ environment: [String: String], uid: UInt32) -> String {
-    if let runtime = environment["XDG_RUNTIME_DIR"], !runtime.isEmpty {
-      return "\(runtime)/coagent/coagentd.sock"
-    }
-    let temporary = environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
-    return "\(temporary)/coagent-\(uid)/coagentd.sock"
+  func endpoints(_ environment: [String: String]) -> [Endpoint] {
+    if !self.listen.isEmpty { return self.listen }
+    let directory = Endpoint.standardDirectory { environment[$0] }
+    return [.unix(path: directory + "/coagentd.sock")]
   }
 }

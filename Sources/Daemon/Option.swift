@@ -1,4 +1,5 @@
 internal import Logging
+internal import Transports
 internal import Wire
 
 /// One setting: how it is spelled everywhere, what it takes, and where its value goes.
@@ -33,7 +34,7 @@ struct Option: Sendable {
       takesList: true, defaultText: "the default Unix socket",
       assign: { (configuration, values) throws(BadValue) in
         var endpoints: [Endpoint] = []
-        for value in values { endpoints.append(try Endpoint(value)) }
+        for value in values { endpoints.append(try ListenAddress.read(value)) }
         configuration.listen = endpoints
       },
       show: { $0.listen.map(\.description) }),

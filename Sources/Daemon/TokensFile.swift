@@ -13,8 +13,13 @@ enum TokensFile {
   static let tokenBytesMax = 1_024
   static let soleName = "default"
 
-  /// Names to tokens; throws what is wrong, with the line where it is.
-  static func load(_ path: String) throws(ConfigurationError) -> [String: String] {
+  struct Entry: Equatable {
+    var name: String
+    var token: String
+  }
+
+  /// Throws what is wrong, with the line where it is.
+  static func load(_ path: String) throws(ConfigurationError) -> [Entry] {
     let file: SmallFile
     do throws(BadValue) {
       file = try SmallFile.read(path, bytesMax: self.bytesMax)
@@ -35,8 +40,8 @@ enum TokensFile {
     return try self.parse(String(decoding: file.bytes, as: UTF8.self), path: path)
   }
 
-  static func parse(_ text: String, path: String) throws(ConfigurationError) -> [String: String] {
-    var tokens: [String: String] = [:]
+  static func parse(_ text: String, path: String) throws(ConfigurationError) -> [Entry] {
+    var entries: [Entry] = []
     var number = 0
     for raw in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
       number += 1
@@ -47,26 +52,28 @@ enum TokensFile {
       if line.utf8.last == UInt8(ascii: "\r") { line = Substring(line.utf8.dropLast()) }
       line = line.trimmingSpaces()
       if line.isEmpty || line.hasPrefix("#") { continue }
-      let entry: (name: String, token: String)
+      let entry: Entry
       do throws(BadValue) {
         entry = try self.entry(line)
       } catch {
         throw refuse(error.message)
       }
-      if tokens[entry.name] != nil {
+      if entries.contains(where: { $0.name == entry.name }) {
         throw refuse("the name \"\(entry.name)\" is there twice; each token wants its own")
       }
-      if tokens.values.contains(entry.token) { throw refuse("this token is there twice") }
-      tokens[entry.name] = entry.token
+      if entries.contains(where: { $0.token == entry.token }) {
+        throw refuse("this token is there twice")
+      }
+      entries.append(entry)
     }
-    if tokens.isEmpty {
+    if entries.isEmpty {
       throw ConfigurationError(origin: .builtIn, message: "tokens_file: no token is in \(path)")
     }
-    return tokens
+    return entries
   }
 
   /// Never puts the token itself into an error, which ends in a log.
-  private static func entry(_ line: Substring) throws(BadValue) -> (name: String, token: String) {
+  private static func entry(_ line: Substring) throws(BadValue) -> Entry {
     var name = Self.soleName
     var token = line
     if let colon = line.firstIndex(of: ":") {
@@ -82,7 +89,7 @@ enum TokensFile {
     else {
       throw BadValue("a token is 1 to 1024 visible ASCII characters")
     }
-    return (name, String(token))
+    return Entry(name: name, token: String(token))
   }
 
   private static func isNameByte(_ byte: UInt8) -> Bool {

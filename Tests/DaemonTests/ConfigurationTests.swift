@@ -1,6 +1,8 @@
+import Glibc
 import Logging
 import TestSupport
 import Testing
+import Transports
 import Wire
 
 @testable import Daemon
@@ -179,25 +181,28 @@ func refusal(
 
   @Test func endpointsAreReadAndWritten() throws {
     for text in ["unix:/run/a b.sock", "tcp://127.0.0.1:7070", "tcp://[::1]:0"] {
-      #expect(try Endpoint(text).description == text)
+      #expect(try ListenAddress.read(text).description == text)
     }
-    #expect(try Endpoint("tcp://localhost:1") == .tcp(host: "127.0.0.1", port: 1))
+    #expect(try ListenAddress.read("tcp://localhost:1") == .tcp(host: "127.0.0.1", port: 1))
     for text in [
       "", "/tmp/a", "unix:a", "tcp://a", "tcp://127.0.0.1", "tcp://example.com:1",
       "tcp://127.0.0.1:65536", "tcp://127.0.0.1:-1", "tcp://:1", "udp://127.0.0.1:1",
     ] {
-      #expect(throws: BadValue.self, "\(text)") { try Endpoint(text) }
+      #expect(throws: BadValue.self, "\(text)") { try ListenAddress.read(text) }
     }
   }
 
-  @Test func theDefaultSocketFollowsTheEnvironment() {
-    let own = ["XDG_RUNTIME_DIR": "/run/user/7", "TMPDIR": "/var/tmp"]
-    #expect(DefaultSocket.path(own, uid: 7) == "/run/user/7/coagent/coagentd.sock")
-    #expect(DefaultSocket.path(["TMPDIR": "/t"], uid: 7) == "/t/coagent-7/coagentd.sock")
+  @Test func theDefaultSocketFollowsTheEnvironment() throws {
+    let reader = try configured()
     #expect(
-      DefaultSocket.path(["TMPDIR": "", "XDG_RUNTIME_DIR": ""], uid: 7)
-        == "/tmp/coagent-7/coagentd.sock")
+      reader.configuration.endpoints(["XDG_RUNTIME_DIR": "/run/user/7", "TMPDIR": "/var/tmp"])
+        == [.unix(path: "/run/user/7/coagent/coagentd.sock")])
     #expect(
-      Configuration().endpoints([:], uid: 7) == [.unix(path: "/tmp/coagent-7/coagentd.sock")])
+      reader.configuration.endpoints(["TMPDIR": "/t"])
+        == [.unix(path: "/t/coagent-\(geteuid())/coagentd.sock")])
+    // Where clients are sent is not where a daemon listens.
+    #expect(
+      reader.configuration.endpoints(["TMPDIR": "/t", "COAGENT_URL": "unix:/elsewhere"])
+        == [.unix(path: "/t/coagent-\(geteuid())/coagentd.sock")])
   }
 }

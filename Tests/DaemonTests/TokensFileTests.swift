@@ -40,7 +40,8 @@ final class TemporaryFolder {
 
 @Suite struct TokensFileTests {
   private func parse(_ text: String) throws -> [String: String] {
-    try TokensFile.parse(text, path: "tokens")
+    let entries = try TokensFile.parse(text, path: "tokens")
+    return Dictionary(entries.map { ($0.name, $0.token) }) { first, _ in first }
   }
 
   private func refusal(_ text: String) -> String {
@@ -73,8 +74,14 @@ final class TemporaryFolder {
 
   @Test func aFileThatOthersMayReadIsRefused() throws {
     let folder = try TemporaryFolder()
-    #expect(try TokensFile.load(folder.write("own", "a:b\n", mode: 0o600)) == ["a": "b"])
-    #expect(try TokensFile.load(folder.write("read-only", "a:b\n", mode: 0o400)) == ["a": "b"])
+    #expect(
+      try TokensFile.load(folder.write("own", "a:b\n", mode: 0o600)) == [
+        .init(name: "a", token: "b")
+      ])
+    #expect(
+      try TokensFile.load(folder.write("read-only", "a:b\n", mode: 0o400)) == [
+        .init(name: "a", token: "b")
+      ])
     for mode: mode_t in [0o644, 0o640, 0o620, 0o602] {
       let path = try folder.write("shared", "a:b\n", mode: mode)
       #expect(throws: ConfigurationError.self, "mode \(mode)") { try TokensFile.load(path) }

@@ -42,7 +42,8 @@ struct FunctionLength {
   private static func isComplete(_ code: [String], _ index: Int) -> Bool {
     guard index + 1 < code.count else { return true }
     let next = code[index + 1].drop { $0 == " " }
-    return !(next.hasPrefix("{") || next.hasPrefix("->") || next.hasPrefix("async")
+    return
+      !(next.hasPrefix("{") || next.hasPrefix("->") || next.hasPrefix("async")
       || next.hasPrefix("throws") || next.hasPrefix("where") || next.hasPrefix(")")
       || code[index].hasSuffix("where") || code[index].hasSuffix("->")
       || code[index].hasSuffix(",") || code[index].hasSuffix("("))

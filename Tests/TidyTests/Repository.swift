@@ -42,8 +42,10 @@ struct Repository {
 
   static func all() throws -> [File] { try self.files.get() }
 
-  static func swift() throws -> [SwiftFile] {
-    try self.all().filter { $0.ends(with: ".swift") }.map(SwiftFile.init)
+  static func swift() throws -> [SwiftFile] { try self.swiftFiles.get() }
+
+  private static let swiftFiles: Result<[SwiftFile], any Error> = Result {
+    try Self.all().filter { $0.ends(with: ".swift") }.map(SwiftFile.init)
   }
 
   private static func list(_ root: String, _ what: String) throws -> [String] {
