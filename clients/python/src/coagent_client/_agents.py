@@ -169,13 +169,13 @@ def _read(
         hint = hints.get(parameter.name, Any)
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        if hint is Context or (hint is Any and parameter.name in ("context", "ctx")):
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            if parameter.default is parameter.empty:
+                raise TypeError(f"{_name(function)}: {parameter.name} cannot be keyword-only")
+        elif hint is Context or (hint is Any and parameter.name in ("context", "ctx")):
             arguments.append("context")
         elif parameter.default is not parameter.empty and "body" in arguments:
             break
-        elif parameter.kind is parameter.KEYWORD_ONLY:
-            if parameter.default is parameter.empty:
-                raise TypeError(f"{_name(function)}: {parameter.name} cannot be keyword-only")
         elif "body" in arguments or "stream" in arguments:
             raise TypeError(
                 f"{_name(function)} takes more than a message and a Context: {parameter.name}"
