@@ -44,7 +44,10 @@ public final class Router {
   public var nowMicros: UInt64 = 0
   public internal(set) var metrics = RouterMetrics()
   /// Connections with new bytes in their out buffers, each once.
-  public private(set) var dirty: [ConnectionIndex] = []
+  private var dirty: [ConnectionIndex] = []
+  private var takenDirty: [ConnectionIndex] = []
+  private var ownHost: ConnectionIndex = -1
+  private var isOwnHostDirty = false
   /// The sidecar takes nothing new.
   public internal(set) var isDraining = false
 
@@ -103,12 +106,12 @@ public final class Router {
   /// Takes the connections whose buffers have bytes to send.
   public func takeDirty(_ body: (ConnectionIndex) -> Void) {
     while !dirty.isEmpty {
-      let taken = dirty
-      dirty.removeAll(keepingCapacity: true)
-      for connection in taken where connections.isUsed(connection) {
+      swap(&dirty, &takenDirty)
+      for connection in takenDirty where connections.isUsed(connection) {
         connections.at(connection).pointee.isDirty = false
         body(connection)
       }
+      takenDirty.removeAll(keepingCapacity: true)
     }
   }
 
@@ -117,7 +120,25 @@ public final class Router {
     let state = connections.at(connection)
     guard !state.pointee.isDirty else { return }
     state.pointee.isDirty = true
-    dirty.append(connection)
+    if connection == ownHost {
+      isOwnHostDirty = true
+    } else {
+      dirty.append(connection)
+    }
+  }
+
+  /// Names the connection of the sidecar's own agents, which no socket empties.
+  public func setOwnHost(_ connection: ConnectionIndex) {
+    ownHost = connection
+  }
+
+  /// Whether the sidecar's own agents have frames to read, since this was last asked.
+  @inline(__always)
+  public func takeOwnHostDirty() -> Bool {
+    guard isOwnHostDirty else { return false }
+    isOwnHostDirty = false
+    connections.at(ownHost).pointee.isDirty = false
+    return true
   }
 
   // MARK: Frames

@@ -2,22 +2,37 @@
 ///
 /// Freed numbers are used again, last first, so the records in use stay close together.
 struct Slab<Element: ~Copyable>: ~Copyable {
-  private var chunks: [UnsafeMutablePointer<Element>] = []
+  private var chunks: UnsafeMutablePointer<UnsafeMutablePointer<Element>>
+  private var chunkCount: Int32 = 0
+  private var chunkRoom: Int32 = 8
+  private var live: UnsafeMutablePointer<Bool>
   private var free: [Int32] = []
-  private var live: [Bool] = []
   private var used: Int32 = 0
   private(set) var count = 0
   private static var chunkBits: Int32 { 8 }
   private static var chunkSize: Int32 { 1 << chunkBits }
 
+  init() {
+    chunks = .allocate(capacity: 8)
+    live = .allocate(capacity: 8 << Int(Self.chunkBits))
+  }
+
   deinit {
-    // Records hold trivial values or are freed one by one by their owner before this.
-    for chunk in chunks { chunk.deallocate() }
+    for index in 0..<used where live[Int(index)] { at(index).deinitialize(count: 1) }
+    for chunk in 0..<chunkCount { chunks[Int(chunk)].deallocate() }
+    chunks.deallocate()
+    live.deallocate()
   }
 
   @inline(__always)
   func at(_ index: Int32) -> UnsafeMutablePointer<Element> {
-    chunks[Int(index >> Self.chunkBits)] + Int(index & (Self.chunkSize - 1))
+    assert(isUsed(index), "a record that is not in use")
+    return chunks[Int(index >> Self.chunkBits)] + Int(index & (Self.chunkSize - 1))
+  }
+
+  @inline(__always)
+  func isUsed(_ index: Int32) -> Bool {
+    index >= 0 && index < used && live[Int(index)]
   }
 
   mutating func insert(_ element: consuming Element) -> Int32 {
@@ -26,12 +41,9 @@ struct Slab<Element: ~Copyable>: ~Copyable {
     if let last = free.popLast() {
       index = last
     } else {
-      if used == Int32(chunks.count) << Self.chunkBits {
-        chunks.append(.allocate(capacity: Int(Self.chunkSize)))
-      }
+      if used == chunkCount << Self.chunkBits { addChunk() }
       index = used
       used += 1
-      live.append(false)
     }
     live[Int(index)] = true
     at(index).initialize(to: element)
@@ -45,10 +57,6 @@ struct Slab<Element: ~Copyable>: ~Copyable {
     count -= 1
   }
 
-  func isUsed(_ index: Int32) -> Bool {
-    live[Int(index)]
-  }
-
   func forEach(_ body: (Int32, UnsafeMutablePointer<Element>) -> Void) {
     for index in 0..<used where live[Int(index)] { body(index, at(index)) }
   }
@@ -56,5 +64,21 @@ struct Slab<Element: ~Copyable>: ~Copyable {
   /// The numbers in use, in order. For listings, not for the hot path.
   func indices() -> [Int32] {
     (0..<used).filter { live[Int($0)] }
+  }
+
+  private mutating func addChunk() {
+    if chunkCount == chunkRoom {
+      let chunks = self.chunks
+      let live = self.live
+      self.chunks = .allocate(capacity: Int(chunkRoom) * 2)
+      self.chunks.moveInitialize(from: chunks, count: Int(chunkCount))
+      self.live = .allocate(capacity: Int(chunkRoom) * 2 << Int(Self.chunkBits))
+      self.live.moveInitialize(from: live, count: Int(used))
+      chunks.deallocate()
+      live.deallocate()
+      chunkRoom *= 2
+    }
+    chunks[Int(chunkCount)] = .allocate(capacity: Int(Self.chunkSize))
+    chunkCount += 1
   }
 }

@@ -21,13 +21,27 @@ public final class Core {
   /// What `stats` tells beside what the core counts; asked when somebody asks.
   public var figures: () -> ProcessFigures = { ProcessFigures() }
 
-  private var peers: [ConnectionIndex: ServerConnection] = [:]
+  /// When bytes last came from a connection; nil: when its last frame did. Any byte is a sign of
+  /// life, also those of a frame that takes long.
+  public var lastHeard: ((ConnectionIndex) -> UInt64)?
+
+  private final class Peer {
+    var state: ServerConnection
+    /// Its number in the word that `welcome` tells it.
+    let number: UInt64
+    var pulse: TimerIndex = -1
+    var undrained: TimerIndex = -1
+    var drainedAt: UInt64 = 0
+
+    init(_ state: ServerConnection, number: UInt64) {
+      self.state = state
+      self.number = number
+    }
+  }
+
+  private var peers: [Peer?] = []
   private var closing: [ConnectionIndex] = []
-  private var dirty: [ConnectionIndex] = []
-  private var pulses: [ConnectionIndex: TimerIndex] = [:]
-  private var undrained: [ConnectionIndex: (timer: TimerIndex, since: UInt64)] = [:]
-  private var words: [ConnectionIndex: UInt64] = [:]
-  private var lastWord: UInt64 = 0
+  private var lastNumber: UInt64 = 0
   private var revision: UInt64
 
   public init(
@@ -47,7 +61,7 @@ public final class Core {
   }
 
   /// The greeted and ungreeted connections of peers.
-  public var connectionCount: Int { peers.count }
+  public private(set) var connectionCount = 0
 
   // MARK: Events
 
@@ -57,12 +71,14 @@ public final class Core {
     now: UInt64
   ) -> ConnectionIndex {
     router.now = now
-    lastWord += 1
+    lastNumber += 1
     let connection = router.openConnection(
-      principal: principal, name: "c\(lastWord)", out: out)
-    words[connection] = lastWord
-    let isFull = peers.count >= limits.connectionsMax
-    peers[connection] = ServerConnection(kind: kind, limits: limits, now: now)
+      principal: principal, name: "c\(lastNumber)", out: out)
+    let isFull = connectionCount >= limits.connectionsMax
+    while peers.count <= Int(connection) { peers.append(nil) }
+    peers[Int(connection)] = Peer(
+      ServerConnection(kind: kind, limits: limits, now: now), number: lastNumber)
+    connectionCount += 1
     if !isPermitted {
       fault(connection, ConnectionFault(.peerRefused, "this user may not connect"))
     } else if isFull {
@@ -76,24 +92,17 @@ public final class Core {
     return connection
   }
 
-  /// Bytes have come from a peer.
-  public func heard(_ connection: ConnectionIndex, now: UInt64) {
-    peers[connection]?.heard(now: now)
-  }
-
   /// One frame has come from a peer.
   public func receive(_ connection: ConnectionIndex, _ header: Header, _ content: Content) {
-    guard let reception = peers[connection]?.receive(header, tokens) else { return }
+    guard let peer = peers[Int(connection)] else { return }
+    peer.state.heard(now: router.now)
+    let reception = peer.state.receive(header, tokens)
     switch reception {
     case .frame:
       if let fault = router.receive(connection, header, content) { self.fault(connection, fault) }
-      if router.out(connection).pending > limits.connectionHardMarkBytes + limits.contentBytesMax {
-        // It asks and asks and does not read the answers.
-        fault(connection, ConnectionFault(.slowReader, "too many answers are not read"))
-      }
     case .ping: write(connection, "pong")
     case .nothing: break
-    case .greeted(let greeting): welcome(connection, greeting)
+    case .greeted(let greeting): welcome(connection, peer, greeting)
     case .goodbye(let timeoutMs): router.goodbye(connection, timeoutMs: timeoutMs)
     case .fault(let fault): self.fault(connection, fault)
     }
@@ -108,15 +117,12 @@ public final class Core {
 
   /// The peer's socket has taken bytes.
   public func drained(_ connection: ConnectionIndex, now: UInt64) {
-    guard peers[connection] != nil else { return }
+    guard let peer = peers[Int(connection)] else { return }
     router.now = now
-    if let entry = undrained[connection] {
-      if router.out(connection).isEmpty {
-        router.cancelTimer(entry.timer)
-        undrained[connection] = nil
-      } else {
-        undrained[connection]!.since = now
-      }
+    peer.drainedAt = now
+    if peer.undrained >= 0, router.out(connection).isEmpty {
+      router.cancelTimer(peer.undrained)
+      peer.undrained = -1
     }
     router.drained(connection)
     settle()
@@ -124,17 +130,22 @@ public final class Core {
 
   /// Bytes wait for a peer that its socket does not take.
   public func waits(_ connection: ConnectionIndex, now: UInt64) {
-    guard peers[connection] != nil, undrained[connection] == nil else { return }
-    let timer = router.setTimer(
+    guard let peer = peers[Int(connection)], peer.undrained < 0 else { return }
+    peer.drainedAt = now
+    peer.undrained = router.setTimer(
       .undrained, connection, due: now + UInt64(limits.undrainedMs))
-    undrained[connection] = (timer, now)
   }
 
   /// The peer is gone.
   public func lost(_ connection: ConnectionIndex, now: UInt64) {
-    guard peers[connection] != nil else { return }
+    guard let peer = peers[Int(connection)] else { return }
     router.now = now
-    forget(connection)
+    peers[Int(connection)] = nil
+    connectionCount -= 1
+    closing.removeAll { $0 == connection }
+    if peer.pulse >= 0 { router.cancelTimer(peer.pulse) }
+    if peer.undrained >= 0 { router.cancelTimer(peer.undrained) }
+    router.connectionLost(connection)
     settle()
   }
 
@@ -169,8 +180,13 @@ public final class Core {
 
   /// Connections with bytes to send, each once since it was last taken.
   public func takeDirty(_ body: (ConnectionIndex) -> Void) {
-    for connection in dirty where peers[connection] != nil { body(connection) }
-    dirty.removeAll(keepingCapacity: true)
+    router.takeDirty { connection in
+      if router.out(connection).pending > limits.connectionHardMarkBytes + limits.contentBytesMax {
+        // It asks and asks and does not read the answers.
+        fault(connection, ConnectionFault(.slowReader, "too many answers are not read"))
+      }
+      body(connection)
+    }
   }
 
   /// Connections that have been told why they end: what is in their buffers is the last.
@@ -182,33 +198,28 @@ public final class Core {
     }
   }
 
+  /// Lets the sidecar's own agents see what has happened.
+  @inline(__always)
   private func settle() {
     if router.registry.revision != revision {
       revision = router.registry.revision
       system.registryChanged()
     }
-    repeat {
-      router.takeDirty { connection in
-        if connection == system.connection {
-          system.turn()
-        } else {
-          dirty.append(connection)
-        }
-      }
-    } while !router.dirty.isEmpty
+    while router.takeOwnHostDirty() { system.turn() }
   }
 
-  private func welcome(_ connection: ConnectionIndex, _ greeting: ServerConnection.Greeting) {
+  private func welcome(
+    _ connection: ConnectionIndex, _ peer: Peer, _ greeting: ServerConnection.Greeting
+  ) {
     if let token = greeting.token { router.identify(connection, principal: .token(token)) }
-    let word = "c\(words[connection]!)"
+    let word = "c\(peer.number)"
     router.setName(greeting.name.isEmpty ? word : greeting.name, of: connection)
-    let peer = peers[connection]!
     var writer = HeaderWriter(router.out(connection), "welcome")
     writer.integer("v", 1)
     writer.string("server", server)
     writer.string("connection", word)
     writer.integer("max_content", UInt64(limits.contentBytesMax))
-    writer.integer("heartbeat_ms", peer.heartbeatMs)
+    writer.integer("heartbeat_ms", peer.state.heartbeatMs)
     writer.finish()
     router.markDirty(connection)
     watch(connection, router.now)
@@ -225,31 +236,24 @@ public final class Core {
     onEvent?(.fault(connection, fault))
     router.tell(connection, fault)
     closing.append(connection)
-    peers[connection]?.close()
-  }
-
-  /// Forgets a connection and what it was part of.
-  private func forget(_ connection: ConnectionIndex) {
-    peers[connection] = nil
-    words[connection] = nil
-    closing.removeAll { $0 == connection }
-    if let timer = pulses.removeValue(forKey: connection) { router.cancelTimer(timer) }
-    if let entry = undrained.removeValue(forKey: connection) { router.cancelTimer(entry.timer) }
-    router.connectionLost(connection)
+    peers[Int(connection)]?.state.close()
   }
 
   // MARK: Life signs
 
   private func watch(_ connection: ConnectionIndex, _ now: UInt64) {
-    if let timer = pulses.removeValue(forKey: connection) { router.cancelTimer(timer) }
-    guard let due = peers[connection]?.nextPulse(now: now) else { return }
-    pulses[connection] = router.setTimer(.liveness, connection, due: due)
+    guard let peer = peers[Int(connection)] else { return }
+    if peer.pulse >= 0 { router.cancelTimer(peer.pulse) }
+    peer.pulse = -1
+    guard let due = peer.state.nextPulse(now: now) else { return }
+    peer.pulse = router.setTimer(.liveness, connection, due: due)
   }
 
   private func pulse(_ connection: ConnectionIndex, _ now: UInt64) {
-    pulses[connection] = nil
-    guard let pulse = peers[connection]?.pulse(now: now) else { return }
-    switch pulse {
+    guard let peer = peers[Int(connection)] else { return }
+    peer.pulse = -1
+    if let lastHeard { peer.state.heard(now: lastHeard(connection)) }
+    switch peer.state.pulse(now: now) {
     case .ping: write(connection, "ping")
     case .fault(let fault): self.fault(connection, fault)
     case .nothing: break
@@ -258,15 +262,16 @@ public final class Core {
   }
 
   private func undrainedPassed(_ connection: ConnectionIndex, _ now: UInt64) {
-    guard let entry = undrained.removeValue(forKey: connection) else { return }
+    guard let peer = peers[Int(connection)] else { return }
+    peer.undrained = -1
     guard !router.out(connection).isEmpty else { return }
-    let due = entry.since + UInt64(limits.undrainedMs)
+    let due = peer.drainedAt + UInt64(limits.undrainedMs)
     if due <= now {
       fault(
         connection,
         ConnectionFault(.slowReader, "nothing was read for \(limits.undrainedMs) ms"))
     } else {
-      undrained[connection] = (router.setTimer(.undrained, connection, due: due), entry.since)
+      peer.undrained = router.setTimer(.undrained, connection, due: due)
     }
   }
 }

@@ -32,7 +32,7 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
   private var hook: LoopHook!
   private var drainDone: (@LoopActor () -> Void)?
   private var allClosed: (@LoopActor () -> Void)?
-  private let start = LoopClock.turnMs
+  private let start: UInt64
 
   /// - Parameters:
   ///   - server: name and version, written in `welcome`.
@@ -42,6 +42,10 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
       limits: limits, server: server, tokens: tokens, firstRevision: Self.wallClockMs(),
       now: LoopClock.turnMs)
     self.policy = policy
+    start = LoopClock.turnMs
+    core.lastHeard = { [unowned self] index in
+      LoopActor.assumeIsolated { self.connections[Int(index)]?.receivedMs ?? 0 }
+    }
     listeners = TransportListeners(delegate: self)
     timer = LoopTimer { [unowned self] in self.timerFired() }
     // All that a turn's events have led to goes out at its end.

@@ -79,6 +79,7 @@ public final class SystemHost {
     self.router = router
     inbox = OutBuffer()
     connection = router.openConnection(principal: .sidecar, name: "sidecar", out: inbox)
+    router.setOwnHost(connection)
   }
 
   /// Registers an agent; from now on calls reach it.
