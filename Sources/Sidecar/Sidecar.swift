@@ -30,6 +30,9 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
   private var timer: LoopTimer!
   private var timerDue: UInt64 = .max
   private var hook: LoopHook!
+  private var isTimeKnown = false
+  /// What connections that have ended have carried.
+  private var past = ProcessFigures()
   private var drainDone: (@LoopActor () -> Void)?
   private var allClosed: (@LoopActor () -> Void)?
   private let start: UInt64
@@ -46,6 +49,7 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
     core.lastHeard = { [unowned self] index in
       LoopActor.assumeIsolated { self.connections[Int(index)]?.receivedMs ?? 0 }
     }
+    core.figures = { [unowned self] in LoopActor.assumeIsolated { self.figures() } }
     listeners = TransportListeners(delegate: self)
     timer = LoopTimer { [unowned self] in self.timerFired() }
     // All that a turn's events have led to goes out at its end.
@@ -93,7 +97,12 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
   }
 
   public func didReceiveFrame(_ connection: FrameConnection) {
-    core.router.now = LoopClock.turnMs
+    if !isTimeKnown {
+      // Once a turn: what one turn reads has come at one time.
+      core.router.now = LoopClock.turnMs
+      core.router.nowMicros = LoopClock.nowNs / 1_000
+      isTimeKnown = true
+    }
     core.receive(Int32(connection.tag), connection.header, connection.content)
   }
 
@@ -113,6 +122,7 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
     let index = connection.tag
     guard index < connections.count, connections[index] === connection else { return }
     connections[index] = nil
+    Self.add(connection, to: &past)
     core.lost(Int32(index), now: LoopClock.turnMs)
     tellIfAllClosed()
   }
@@ -120,12 +130,14 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
   // MARK: Effects
 
   private func performEffects() {
+    isTimeKnown = false
     core.takeDirty { index in
       connections[Int(index)]?.setNeedsFlush()
     }
     core.takeClosing { index in
       let connection = connections[Int(index)]
       connections[Int(index)] = nil
+      if let connection { Self.add(connection, to: &past) }
       connection?.closeAfterFlush()
       core.lost(index, now: LoopClock.turnMs)
     }
@@ -159,6 +171,25 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
     guard let done = allClosed, connections.allSatisfy({ $0 == nil }) else { return }
     allClosed = nil
     done()
+  }
+
+  // MARK: Figures
+
+  private func figures() -> ProcessFigures {
+    var figures = past
+    for case let connection? in connections { Self.add(connection, to: &figures) }
+    figures.version = core.server
+    figures.uptimeMs = LoopClock.turnMs - start
+    figures.pid = Int(getpid())
+    figures.memoryBytes = ProcessMemory.residentBytes()
+    return figures
+  }
+
+  private static func add(_ connection: FrameConnection, to figures: inout ProcessFigures) {
+    figures.bytesIn &+= connection.bytesIn
+    figures.bytesOut &+= connection.bytesOut
+    figures.framesIn &+= connection.framesIn
+    figures.framesOut &+= connection.out.frames
   }
 
   private static func wallClockMs() -> UInt64 {

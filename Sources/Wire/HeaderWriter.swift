@@ -109,6 +109,7 @@ public struct HeaderWriter {
     start.storeBytes(
       of: UInt32(truncatingIfNeeded: content.count).bigEndian, toByteOffset: 4, as: UInt32.self)
     out.commit(header + 8)
+    out.frames &+= 1
     out.append(content)
   }
 

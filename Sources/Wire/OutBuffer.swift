@@ -18,6 +18,9 @@ public final class OutBuffer {
   /// Bytes appended and not yet consumed.
   public private(set) var pending = 0
 
+  /// Frames that have been appended, ever.
+  public internal(set) var frames: UInt64 = 0
+
   public init() {}
 
   deinit {
