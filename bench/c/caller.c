@@ -152,7 +152,7 @@ static void did_receive(Caller *caller, const Frame *frame) {
   bool good = came_back(caller, frame)
     && (!caller->options->parts || call->parts == caller->options->parts);
   if (!good && caller->errors++ == 0)
-    fprintf(stderr, "load: caller: another content came back for %llu\n", (unsigned long long)frame->id);
+    fputs("load: caller: another content came back\n", stderr);
   did_end(caller, call, now, good);
 }
 

@@ -1,4 +1,4 @@
-// Request and reply over nats-server with its C client: the same work as `load`, one connection each.
+// Request and reply over nats-server with its C client: the same work as `load`.
 //
 //   nats_load host   --url nats://127.0.0.1:4222
 //   nats_load caller --url U --depth 64 --size 16 --seconds 1 --warmup 0.2
