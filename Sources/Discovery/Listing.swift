@@ -29,7 +29,8 @@ extension Registry {
   }
 
   /// Writes `{"revision":N,"registered":[…],"deregistered":[…]}`: what is different from how it
-  /// was at revision `since`. Who came and went in between, or went and came back the same, is not told.
+  /// was at revision `since`. Who came and went in between, or went and came back the same, is not
+  /// told.
   public func changes(
     since: UInt64, matching query: DiscoveryQuery, into writer: inout JSONWriter
   ) -> ChangesOutcome {

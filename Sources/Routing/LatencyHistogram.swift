@@ -1,5 +1,5 @@
-/// Counts of times in buckets that double in width, eight for each doubling: what is told of them is
-/// within a sixteenth of the truth.
+/// Counts of times in buckets that double in width, eight for each doubling: what is told of them
+/// is within a sixteenth of the truth.
 public struct LatencyHistogram: Sendable {
   private var buckets: [UInt32] = []
   public private(set) var count: UInt64 = 0

@@ -300,6 +300,13 @@ extension Router {
     agents[Int(agent)].metrics.open += 1
   }
 
+  /// A call that never was: to nobody, or with fields that make no sense.
+  func countRefused(_ failure: Failure) {
+    metrics.calls.total &+= 1
+    metrics.calls.failed &+= 1
+    metrics.failedByCode[failure.reason.code.ordinal] &+= 1
+  }
+
   func countLost(_ call: CallIndex, _ failure: Failure) {
     count(call, failed: failure.reason.code)
   }

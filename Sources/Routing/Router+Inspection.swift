@@ -153,7 +153,8 @@ extension Router {
       }
     return SessionView(
       address: session.address, agent: registry.name(of: session.agent),
-      connection: session.replica < 0 ? "" : name(of: replicas.at(session.replica).pointee.connection),
+      connection: session.replica < 0
+        ? "" : name(of: replicas.at(session.replica).pointee.connection),
       state: state, running: Int(session.running), waiting: session.mailbox.count,
       idleMs: isBusy ? 0 : now - min(session.lastUsed, now),
       ageMs: now - min(session.created, now))

@@ -18,7 +18,10 @@ extension Router {
       return refuseField(connection, header, .missingField, "id")
     }
     if let fault = claim(connection, id) { return fault }
+    let total = metrics.calls.total
     if let failure = open(connection, id, header, content) {
+      // What was refused before it became a call has failed all the same.
+      if metrics.calls.total == total { countRefused(failure) }
       refuse(connection, id, failure)
     }
     return nil

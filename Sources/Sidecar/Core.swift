@@ -172,6 +172,7 @@ public final class Core {
   public func drain(timeoutMs: UInt64, now: UInt64) {
     router.now = now
     router.beginDrain(timeoutMs: timeoutMs)
+    system.drain()
     _ = router.setTimer(.drain, 0, due: now + timeoutMs)
     settle()
   }

@@ -200,6 +200,15 @@ public final class SystemHost {
     deliver()
   }
 
+  /// The sidecar shuts down: what is open here, watches that is, would keep it from that.
+  func drain() {
+    for (call, agent) in calls.values.sorted(by: { $0.call.id < $1.call.id }) {
+      if call.isOpen { agent.cancelled(call, self) }
+      fail(call, .shutdown, "the sidecar shuts down")
+    }
+    deliver()
+  }
+
   private func deliver() {
     let contents = contents
     self.contents = []

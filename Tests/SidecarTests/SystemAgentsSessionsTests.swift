@@ -126,9 +126,11 @@ struct SystemAgentsSessionsTests {
   @Test func unknownSessionsAreNotFound() throws {
     let cast = try Cast()
     for type in ["SessionDescribe", "SessionDelete"] {
-      let error = try cast.caller.ask("sessions", type, #"{"address":"bot:9"}"#)
-      #expect(error.header["code"] == .string("not_found"))
-      #expect(error.header["reason"] == .string("unknown_session"))
+      for address in ["bot:9", "bot", "", ":"] {
+        let error = try cast.caller.ask("sessions", type, #"{"address":"\#(address)"}"#)
+        #expect(error.header["code"] == .string("not_found"))
+        #expect(error.header["reason"] == .string("unknown_session"))
+      }
     }
   }
 

@@ -45,6 +45,7 @@ struct SystemAgentsStatsTests {
     #expect(stats["sessions"] == .integer(1))
     #expect(stats["calls"]?["waiting"] == .integer(1))
     #expect(stats["calls"]?["by_code"]?["internal"] == .integer(1))
+    #expect(stats["calls"]?["by_code"]?["not_found"] == .integer(1))
     #expect(stats["sends"] == .object([.init("total", .integer(2)), .init("lost", .integer(1))]))
     #expect(stats["bytes"] == .object([.init("in", .integer(1)), .init("out", .integer(2))]))
     #expect(stats["frames"] == .object([.init("in", .integer(3)), .init("out", .integer(4))]))

@@ -102,8 +102,6 @@ final class SessionsAgent: SystemAgent {
     guard let address = try request.text("address") else {
       throw .badContent("address", "is missing")
     }
-    let isSession = address.withBytes { Address($0)?.session != nil }
-    guard isSession else { throw .badContent("address", "must be name:session") }
     return address
   }
 
