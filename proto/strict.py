@@ -26,6 +26,7 @@ BOOLEANS = set(
     "exclusive lazy input detach new oneway observe part end unordered more retry".split()
 )
 OBJECTS = {"labels", "ext", "details"}
+KNOWN = STRINGS | INTEGERS | BOOLEANS | OBJECTS
 
 REQUIRED = {
     "hello": ["v", "client"],
@@ -91,10 +92,14 @@ class Scanner:
         self.space()
         if self.take(b"}"):
             return
+        counted = 0
         while True:
             key = read_key()
             if unique is not None and key in unique:
                 raise BadHeader("repeated key")
+            counted += unique is not None and not (depth == 1 and key in KNOWN)
+            if counted > self.limits["header_keys_max"]:
+                raise BadHeader("too many keys")
             self.space()
             if not self.take(b":"):
                 raise BadHeader("expected a colon")

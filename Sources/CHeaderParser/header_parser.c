@@ -255,6 +255,16 @@ static int is_plain_key(struct coagent_slice key) {
   return 1;
 }
 
+// Whether a key inside an object has U+007F or U+0080-9F in it (C2 80 to C2 9F in UTF-8). Those below
+// U+0020 no string has.
+static int has_control(struct coagent_slice key) {
+  for (size_t i = 0; i < key.length; i++) {
+    if (key.start[i] == 0x7F) return 1;
+    if (key.start[i] == 0xC2 && key.start[i + 1] <= 0x9F) return 1;
+  }
+  return 0;
+}
+
 // labels, ext or details: plain keys, each once. *flat becomes 0 when a value is none of ours.
 static int scan_object(struct scan *s, int strings_only, struct coagent_slice *slice, int *flat) {
   struct coagent_slice keys[COAGENT_HEADER_KEYS_MAX], value;
