@@ -2,8 +2,13 @@ private import Glibc
 
 /// The folder proto/ of this repository: tests load it, they do not copy it.
 public enum Proto {
+  /// What a test wanted from proto/ is not there, or not in its form.
   public struct Missing: Error, CustomStringConvertible {
     public let description: String
+
+    public init(description: String) {
+      self.description = description
+    }
   }
 
   /// The bytes of a file under proto/.
