@@ -70,7 +70,7 @@ struct Direction {
   var nextInLine: Int32 = -1
 
   /// What the sender may be permitted whatever the receiver's window, as long as it is held here.
-  var floor = 0
+  var floor = Int.min
 
   init(window: Int, allowance: Int) {
     self.window = window

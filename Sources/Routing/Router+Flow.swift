@@ -469,7 +469,9 @@ extension Router {
     let code = ErrorCode(rawValue: header[.code].text) ?? .internal
     writer.string("code", code.rawValue)
     if header.has(.reason) { writer.string("reason", header[.reason]) }
-    writer.string("message", header[.message].prefix(utf8: Limits.errorMessageBytesMax))
+    if header.has(.message) {
+      writer.string("message", header[.message].prefix(utf8: Limits.errorMessageBytesMax))
+    }
     if header.has(.details), header[.details].count <= Limits.detailsBytesMax {
       writer.object("details", header[.details])
     }

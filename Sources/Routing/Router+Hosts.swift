@@ -283,10 +283,12 @@ extension Router {
   private static let shutdown = Failure(.shutdown, "the sidecar has shut down")
 
   /// Whether calls or sends are under way.
-  public var isBusy: Bool { calls.count > 0 }
+  public var isBusy: Bool { calls.count > 0 && !isDrainOver }
 
   /// Ends what is left when the time for draining is over.
   public func endDrain() {
+    // Hosts that have not ended what was cancelled are not waited for.
+    isDrainOver = true
     for call in calls.indices() where calls.isUsed(call) {
       let state = calls.at(call).pointee.state
       let wasSeen = state == .running || state == .delivering

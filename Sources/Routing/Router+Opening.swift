@@ -23,6 +23,7 @@ extension Router {
       // What was refused before it became a call has failed all the same.
       if metrics.calls.total == total { countRefused(failure) }
       refuse(connection, id, failure)
+      metrics.countRefused(failure.reason.code)
     }
     return nil
   }
@@ -36,7 +37,10 @@ extension Router {
     metrics.sends &+= 1
     if let failure = open(connection, nil, header, content) {
       metrics.sendsLost &+= 1
-      if let id { refuse(connection, id, failure) }
+      // Without an id only what is malformed is answered, to nobody in particular.
+      if id != nil || failure.reason == .missingField || failure.reason == .badField {
+        refuse(connection, id, failure)
+      }
     } else if let id {
       var writer = HeaderWriter(connections.at(connection).pointee.out, "ok", id: id)
       writer.finish()

@@ -405,7 +405,7 @@ extension Router {
     let given = isHeld ? Limits.heldWindowBytes : min(window, Limits.windowBytesDefault)
     record.pointee.replies.allowance = given
     record.pointee.replies.step = max(1, given / 2)
-    record.pointee.replies.floor = isHeld ? Limits.heldWindowBytes : 0
+    record.pointee.replies.floor = isHeld ? Limits.heldWindowBytes : .min
     return given
   }
 }

@@ -50,6 +50,8 @@ public final class Router {
   private var isOwnHostDirty = false
   /// The sidecar takes nothing new.
   public internal(set) var isDraining = false
+  /// The time for draining is over: nothing is waited for any more.
+  var isDrainOver = false
 
   var connections = Slab<ConnectionState>()
   var calls = Slab<Call>()
