@@ -23,10 +23,13 @@ private final class StagePeer {
   var received: [ReceivedFrame] = []
   /// Whether the sidecar has closed the connection, or the peer has.
   var isClosed = false
+  /// When it last sent a byte.
+  var heardAt: UInt64
 
-  init(_ connection: ConnectionIndex, _ out: OutBuffer) {
+  init(_ connection: ConnectionIndex, _ out: OutBuffer, now: UInt64) {
     self.connection = connection
     self.out = out
+    heardAt = now
   }
 }
 
@@ -43,6 +46,7 @@ final class Stage {
     core = Core(
       limits: limits, server: "coagentd/test",
       tokens: TokenList(tokens.map { (name: "token", token: $0) }), now: now)
+    core.lastHeard = { [unowned self] in peersByConnection[$0]?.heardAt ?? now }
   }
 
   // MARK: What peers do
@@ -52,7 +56,7 @@ final class Stage {
     let connection = core.accept(
       isTCP ? .tcp : .unix, principal: isTCP ? .token("") : .user(uid), isPermitted: true,
       out: out, now: now)
-    let peer = StagePeer(connection, out)
+    let peer = StagePeer(connection, out, now: now)
     peers[name] = peer
     peersByConnection[connection] = peer
     settle()
@@ -74,7 +78,7 @@ final class Stage {
     guard let peer = peers[name], !peer.isClosed else { return }
     var bytes = bytes
     bytes.withUnsafeMutableBytes { bytes in
-      core.heard(peer.connection, now: now)
+      peer.heardAt = now
       peer.decoder.begin(bytes)
       receive(peer)
       peer.decoder.finish()
