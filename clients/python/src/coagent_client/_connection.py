@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ._sending import Sending
 
 _COALESCED_BYTES_MAX = 64 * 1024
+_CLOSELY_S = 0.00005
 _WRITE_HIGH_WATER = 1024 * 1024
 
 
@@ -83,6 +84,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._out: list[bytes] = []
         self._out_bytes = 0
+        self._flushed = 0.0
         self._is_corked = False
         self._last_own = -1
         self._last_theirs = 0
@@ -161,8 +163,8 @@ class Connection(asyncio.Protocol):
     # Writing
 
     def write(self, header: str, content: bytes = b"") -> None:
-        """Puts one frame behind those before it. The first of a turn goes out at once, the rest
-        of the turn together, or as soon as they are many."""
+        """Puts one frame behind those before it. One alone goes out at once; those that follow
+        closely go together, at the end of the loop's turn or as soon as they are many."""
         raw = header.encode("utf-8")
         if len(content) > _COALESCED_BYTES_MAX:
             self._out.append(pack_lengths(len(raw), len(content)) + raw)
@@ -173,10 +175,14 @@ class Connection(asyncio.Protocol):
         if self._is_corked:
             if self._out_bytes > _COALESCED_BYTES_MAX:
                 self._flush()
-        else:
-            self._flush()
+            return
+        now = self.loop.time()
+        if now - self._flushed < _CLOSELY_S:
             self._is_corked = True
             self.loop.call_soon(self._uncork)
+        else:
+            self._flushed = now
+            self._flush()
 
     def open_id(self, endpoint: Endpoint, op: str, rest: str, content: bytes = b"") -> int:
         """Numbers and writes an opening frame in one step."""

@@ -118,8 +118,9 @@ class HostedCall:
         self.sending.close(error)
         if self._input is not None:
             self._input.end(error)
-        if not self._is_running:
-            self._end(error)  # The task will not even begin.
+        if not self._is_running:  # The task will not even begin.
+            self._end(error)
+            self.client.hosting.ended(self)
         self.task.cancel()
 
     def _grant(self, size: int) -> None:
@@ -170,6 +171,7 @@ class HostedCall:
         self._end(error)
         if self._session is not None:
             await self.client.hosting.left(self._session)
+        self.client.hosting.ended(self)
 
     async def _handle(self) -> None:
         spec = self.registration.spec

@@ -55,7 +55,7 @@ class Hosting:
         self._client = client
         self._registrations: dict[str, Registration] = {}
         self._sessions: dict[str, Session] = {}
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls: set[HostedCall] = set()
         self._closing: set[asyncio.Task[None]] = set()
 
     def add(self, registration: Registration) -> None:
@@ -74,7 +74,7 @@ class Hosting:
     @property
     def tasks(self) -> list[asyncio.Task[None]]:
         """Calls that run and sessions that close."""
-        return [*self._calls, *self._closing]
+        return [*(call.task for call in self._calls), *self._closing]
 
     def called(self, connection: Connection, ident: int, fields: Fields, content: bytes) -> None:
         """A call arrived."""
@@ -89,8 +89,7 @@ class Hosting:
             return
         call = HostedCall(self._client, connection, registration, ident, fields, content)
         connection.open[ident] = call
-        self._calls.add(call.task)
-        call.task.add_done_callback(self._calls.discard)
+        self._calls.add(call)
 
     def session(self, registration: Registration, context: Context) -> Session:
         """The session a call belongs to, made if it is not there; one of its own without."""
@@ -111,6 +110,10 @@ class Hosting:
                 self._sessions[address] = known
         known.calls += 1
         return known
+
+    def ended(self, call: HostedCall) -> None:
+        """The call's task is about to end."""
+        self._calls.discard(call)
 
     async def left(self, session: Session) -> None:
         """A call of the session has ended; without a session, so has its instance."""

@@ -19,9 +19,9 @@ from ._errors import AgentError
 from ._wire import FRAME_COST, Fields
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 
 _NO_FIELDS: Fields = {}
+_COUNT_MAX = 2**62
 
 
 def _nothing(size: int) -> None:
@@ -158,7 +158,14 @@ class Receiving:
                 waiter.set_result(None)
 
 
-class Reader(Generic[T_co]):
+class _Pending:
+    """Not yet a value: the message goes on."""
+
+
+_PENDING = _Pending()
+
+
+class Reader(Generic[T]):
     """Reads one direction from where it starts: an async iterator of its own pace.
 
     Leaving it before the end (`break`, `aclose`, a cancelled task) tells the direction; when the
@@ -174,35 +181,51 @@ class Reader(Generic[T_co]):
         self._is_open = True
         receiving.readers += 1
 
-    def __aiter__(self) -> Reader[T_co]:
+    def __aiter__(self) -> Reader[T]:
         return self
 
-    async def __anext__(self) -> T_co:
-        raise NotImplementedError
+    async def __anext__(self) -> T:
+        while True:
+            link = self._next_link()
+            if link is not None:
+                value = self._step(link)
+                if value is not _PENDING:
+                    return value  # type: ignore[return-value]
+            elif self._is_over():
+                raise StopAsyncIteration
+            else:
+                await self._more()
 
     async def aclose(self) -> None:
         """As `leave`."""
         self.leave()
 
-    async def _next_link(self) -> Link | None:
-        """The next frame, or None at the end; raises the error that ended the direction."""
-        while True:
-            link = self.try_next_link()
-            if link is not None:
-                return link
-            receiving = self._receiving
-            if receiving.ended or not self._is_open:
-                self._finish()
-                if receiving.error is not None:
-                    raise receiving.error.with_traceback(None)
-                return None
-            try:
-                await receiving.wait()
-            except asyncio.CancelledError:
-                self.leave()
-                raise
+    def take(self, values: list[T], count: int) -> bool:
+        """Appends what is there, up to so many values in all; False at the end.
 
-    def try_next_link(self) -> Link | None:
+        Raises an error where it stands: what came before is in the list by then.
+        """
+        while len(values) < count:
+            link = self._next_link()
+            if link is None:
+                return not self._is_over()
+            value = self._step(link)
+            if value is not _PENDING:
+                values.append(value)  # type: ignore[arg-type]
+        return True
+
+    async def take_all(self) -> list[T]:
+        """All values to the end."""
+        values: list[T] = []
+        while self.take(values, _COUNT_MAX):
+            await self._more()
+        return values
+
+    def _step(self, link: Link) -> T | _Pending:
+        """The value that is complete with this frame, if one is."""
+        raise NotImplementedError
+
+    def _next_link(self) -> Link | None:
         """The next frame if it is there."""
         link = self._at.next
         if link is not None and self._is_open:
@@ -213,17 +236,25 @@ class Reader(Generic[T_co]):
             return link
         return None
 
-    def has_next(self) -> bool:
-        """Whether a whole message is there, so that the next step will not wait."""
-        link = self._at.next
-        while link is not None and link.part:
-            link = link.next
-        return self._is_open and link is not None
-
-    def _finish(self) -> None:
+    def _is_over(self) -> bool:
+        """Nothing more will come; raises the error that ended the direction."""
+        receiving = self._receiving
+        if self._is_open and not receiving.ended:
+            return False
         if self._is_open:
             self._is_open = False
-            self._receiving.readers -= 1
+            receiving.readers -= 1
+        if receiving.error is not None:
+            raise receiving.error.with_traceback(None)
+        return True
+
+    async def _more(self) -> None:
+        """Waits for a frame or the end. To be cancelled here is to leave."""
+        try:
+            await self._receiving.wait()
+        except asyncio.CancelledError:
+            self.leave()
+            raise
 
     def leave(self) -> None:
         """Reads no further. After the end, nothing."""
@@ -270,24 +301,19 @@ class MessageReader(Reader[T]):
     def __aiter__(self) -> MessageReader[T]:
         return self
 
-    async def __anext__(self) -> T:
-        while True:
-            link = self.try_next_link() or await self._next_link()
-            if link is None:
-                raise StopAsyncIteration
-            if link.part:
-                if self._first is None:
-                    self._first = link
-            elif link.error is not None:
-                self._first = None
-                if not self._shows_errors:
-                    raise link.error.with_traceback(None)
+    def _step(self, link: Link) -> T | _Pending:
+        if link.part:
+            if self._first is None:
+                self._first = link
+            return _PENDING
+        first, self._first = self._first, None
+        if link.error is not None:
+            if self._shows_errors:
                 return Message(error=link.error)  # type: ignore[return-value]
-            elif self._first is None:
-                return self._convert(link.fields, link.content)
-            else:
-                first, self._first = self._first, None
-                return self._convert(first.fields, _join(first, link))
+            raise link.error.with_traceback(None)
+        if first is None:
+            return self._convert(link.fields, link.content)
+        return self._convert(first.fields, _join(first, link))
 
 
 class PartReader(Reader["str | bytes"]):
@@ -298,20 +324,16 @@ class PartReader(Reader["str | bytes"]):
     def __aiter__(self) -> PartReader:
         return self
 
-    async def __anext__(self) -> str | bytes:
-        while True:
-            link = self.try_next_link() or await self._next_link()
-            if link is None:
-                raise StopAsyncIteration
-            first = self._first or link
-            self._first = first if link.part else None
-            if link.error is not None:
-                raise link.error.with_traceback(None)
-            if not link.content and first is not link:
-                continue  # The empty frame that only ends a message.
-            if is_text(first.fields.get("content_type")):
-                return link.content.decode("utf-8", "replace")
-            return link.content
+    def _step(self, link: Link) -> str | bytes | _Pending:
+        first = self._first or link
+        self._first = first if link.part else None
+        if link.error is not None:
+            raise link.error.with_traceback(None)
+        if not link.content and first is not link:
+            return _PENDING  # The empty frame that only ends a message.
+        if is_text(first.fields.get("content_type")):
+            return link.content.decode("utf-8", "replace")
+        return link.content
 
 
 def value_of(fields: Fields, content: bytes) -> Any:

@@ -69,7 +69,7 @@ class Reply(Generic[T]):
         """One value, see the class."""
         reader = self.__aiter__()
         try:
-            return joined([value async for value in reader])
+            return joined(await reader.take_all())
         finally:
             reader.leave()
 

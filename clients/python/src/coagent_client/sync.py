@@ -96,11 +96,9 @@ class Values(Generic[T]):
         return self._ready.pop()
 
     async def _fetch(self) -> None:
-        reader = self._reader
         try:
-            self._ready.append(await reader.__anext__())
-            while len(self._ready) < _BATCH and reader.has_next():
-                self._ready.append(await reader.__anext__())
+            self._ready.append(await self._reader.__anext__())
+            self._reader.take(self._ready, _BATCH)
         except asyncio.CancelledError:
             raise
         except Exception as error:
