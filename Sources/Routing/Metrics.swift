@@ -19,11 +19,4 @@ public struct RouterMetrics: Sendable {
   public internal(set) var framesIn: UInt64 = 0
 
   public init() {}
-
-  /// A call that has ended before it was one.
-  mutating func countRefused(_ code: ErrorCode) {
-    calls.total &+= 1
-    calls.failed &+= 1
-    failedByCode[code.ordinal] &+= 1
-  }
 }

@@ -23,7 +23,6 @@ extension Router {
       // What was refused before it became a call has failed all the same.
       if metrics.calls.total == total { countRefused(failure) }
       refuse(connection, id, failure)
-      metrics.countRefused(failure.reason.code)
     }
     return nil
   }
