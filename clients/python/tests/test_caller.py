@@ -736,3 +736,42 @@ async def test_a_client_is_for_the_thread_of_its_loop() -> None:
             await client.__aenter__()
         await client.aclose()
         await until(lambda: not client.is_connected)
+
+
+@aio
+async def test_ids_are_odd_and_rise_in_the_order_of_writing() -> None:
+    async with FakeSidecar() as sidecar:
+        client = connect(sidecar.url)
+        peer = await start(sidecar, client)
+        kept: list[Any] = []
+        for number in range(20):
+            kept.append(client.stream("a"))
+            kept.append(asyncio.ensure_future(client.send("b")))
+            kept.append(client.register(f"c{number}", lambda: None))
+            kept.append(client.open("d"))
+            await asyncio.sleep(0)
+        ids = [(await peer.next())["id"] for _ in range(80)]
+        assert ids == list(range(1, 161, 2))
+        await client.aclose()
+        for task in kept:
+            if isinstance(task, asyncio.Future):
+                with pytest.raises(coagent.UnavailableError):
+                    await task
+
+
+@aio
+async def test_an_exchange_opened_without_a_connection_sends_once_there_is_one() -> None:
+    async with FakeSidecar() as sidecar:
+        client = connect(sidecar.url)
+        peer = await start(sidecar, client)
+        peer.send({"op": "goodbye", "reason": "shutdown", "timeout_ms": 1000})
+        await peer.nothing()
+        exchange = client.open("a", timeout=float("inf"))
+        sending = asyncio.ensure_future(exchange.send("early"))
+        await peer.nothing()
+        peer.close()
+        peer = await sidecar.welcome()
+        assert "timeout_ms" not in await peer.next("call")
+        assert (await peer.next("data")).content == b"early"
+        await bounded(sending)
+        await client.aclose()

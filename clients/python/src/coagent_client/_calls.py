@@ -139,6 +139,7 @@ class OwnCall:
             if request.content:
                 window -= len(request.content) + FRAME_COST
             self.sending = Sending(connection, self.ident, window)
+            self.receiving.wake()  # Who wants to send waits for this.
         if request.first is not None:
             self.first_sent = client.loop.create_task(self._send_first(request.first))
         if request.is_lazy and self._is_started:

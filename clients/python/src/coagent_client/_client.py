@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import signal
@@ -177,7 +178,7 @@ class Client(Verbs):
             self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def drain(self, timeout: float = 10.0) -> None:
-        """Takes no new calls, lets those in flight finish for so long, then closes."""
+        """Takes no new calls, lets those it handles finish for so long, then closes."""
         connection = self.connection
         if connection is not None and connection.error is None:
             connection.goodbye("drain", round(timeout * 1000))
@@ -198,14 +199,24 @@ class Client(Verbs):
 
     def run(self) -> None:
         """For a program that only hosts: connects, serves until SIGINT or SIGTERM, drains."""
-        asyncio.run(self._run())
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(self._run())
 
     async def _run(self) -> None:
         async with self:
             serving = asyncio.ensure_future(self.serve())
+            main = asyncio.current_task()
+            assert main is not None
+
+            def stop() -> None:
+                if not serving.done():
+                    serving.cancel()
+                else:
+                    main.cancel()  # Told twice: no draining.
+
             if sys.platform != "win32":
                 for number in (signal.SIGINT, signal.SIGTERM):
-                    self.loop.add_signal_handler(number, serving.cancel)
+                    self.loop.add_signal_handler(number, stop)
             try:
                 await serving
             except asyncio.CancelledError:

@@ -119,7 +119,7 @@ def encode_json(value: object) -> bytes:
 def decode(content: bytes, content_type: str | None) -> Any:
     """A Python value of content; raises InvalidArgumentError if it is not what it claims to be."""
     try:
-        if content_type is None or content_type == JSON_TYPE:
+        if not content_type or content_type == JSON_TYPE:
             return _decode_json(content.decode("utf-8")) if content else None
         if content_type.startswith("text/"):
             return content.decode("utf-8")

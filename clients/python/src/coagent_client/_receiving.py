@@ -92,7 +92,7 @@ class Receiving:
             return
         end = fields.get("end") is True
         tail = self._tail
-        if end and not content and "type" not in fields and "content_type" not in fields:
+        if end and not (content or fields.get("type") or fields.get("content_type")):
             if tail.part:  # The open message ends here; no message of its own.
                 self._tail = tail.next = Link(tail.index + 1, fields, b"", False, 0)
         else:
@@ -102,7 +102,7 @@ class Receiving:
         if end:
             self._close()
         if self._waiters:
-            self._wake()
+            self.wake()
 
     def failed_at(self, error: AgentError) -> None:
         """An error at a position: it ends an open message, the stream goes on."""
@@ -111,7 +111,7 @@ class Receiving:
             link.error = error
             self._tail.next = link
             self._tail = link
-            self._wake()
+            self.wake()
 
     def end(self, error: AgentError | None = None) -> None:
         """Nothing more comes."""
@@ -122,7 +122,7 @@ class Receiving:
                 self._tail = link
             self.error = error
             self._close()
-            self._wake()
+            self.wake()
 
     def _close(self) -> None:
         self.ended = True
@@ -151,7 +151,8 @@ class Receiving:
         if self.readers == 0 and not self.ended and self._abandoned is not None:
             self._abandoned()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Lets whoever waits look again."""
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():

@@ -129,7 +129,7 @@ class Exchange(Reply[T]):
                 raise call.receiving.error or FailedPreconditionError(
                     "the call has ended", reason="call_ended"
                 )
-            await call.client.wait_connected()
+            await call.receiving.wait()
         if call.first_sent is not None:
             await asyncio.shield(call.first_sent)
         return call.sending

@@ -45,6 +45,8 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 TIMEOUT_S: Final = 30.0
+_TIMEOUT_MAX_S: Final = 1e9
+"""More is for ever."""
 
 
 class Verbs:
@@ -398,7 +400,7 @@ class Verbs:
             request.rest += ',"input":true'
         if detach:
             request.rest += ',"detach":true'
-        if timeout is not None:
+        if timeout is not None and timeout < _TIMEOUT_MAX_S:
             request.deadline = self.loop.time() + timeout
         request.parent = self._parent(parent)
         return OwnCall(self, request)
