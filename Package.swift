@@ -50,8 +50,7 @@ let package = Package(
     module(
       "Sidecar",
       [
-        "Wire", "Discovery", "Routing", "Connections", "Hosting", "EventLoop", "Transports",
-        logging,
+        "Wire", "Discovery", "Routing", "Connections", "EventLoop", "Transports",
       ]),
     module("CoagentClient", ["Wire", "Connections", "Hosting", "Transports", "EventLoop"]),
     module(

@@ -9,7 +9,7 @@ public enum DaemonProgram {
   ///
   /// To be called from the main thread, which becomes the loop's, before anything uses the loop.
   public static nonisolated func run() -> Never {
-    ProcessSetup.ignoreBrokenPipes()
+    ProcessSetup.settleSignals()
     let environment = ProcessSetup.environment()
     do throws(ConfigurationError) {
       let arguments = try Arguments(CommandLine.arguments.dropFirst())

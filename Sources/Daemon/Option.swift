@@ -4,7 +4,7 @@ internal import Wire
 
 /// One setting: how it is spelled everywhere, what it takes, and where its value goes.
 ///
-/// `all` is the one table: the reader, `--help`, `--print-config` and the documentation come from it.
+/// `all` is the one table: the reader, `--help`, `--print-config` and the documentation come of it.
 struct Option: Sendable {
   /// In the file, such as `limits.drain_ms`; flag and variable follow from its last word.
   var key: String

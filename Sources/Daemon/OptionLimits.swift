@@ -4,8 +4,8 @@ extension Option {
   private static let day = 86_400_000
   private static let gibibyte = 1 << 30
 
-  /// The limits that may be set. Names, defaults and meanings are those of proto/limits.json, which a
-  /// test compares.
+  /// The limits that may be set. Names, defaults and meanings are those of proto/limits.json, with
+  /// which a test compares them.
   static let limits: [Option] = [
     .integer(
       "limits.content_bytes_max", 1_024...gibibyte, \.limits.contentBytesMax,

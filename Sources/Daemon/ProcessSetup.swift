@@ -3,8 +3,14 @@ internal import Glibc
 /// What the process asks of the system before it does anything else.
 enum ProcessSetup {
   /// Writing to a connection that is gone is an error to handle, not a signal to die of.
-  static func ignoreBrokenPipes() {
+  ///
+  /// Everything else is let through: who starts a daemon from a thread that blocks signals, as the
+  /// threads of a pool do, would else get one that no SIGTERM ends.
+  static func settleSignals() {
     signal(SIGPIPE, SIG_IGN)
+    var none = sigset_t()
+    sigemptyset(&none)
+    sigprocmask(SIG_SETMASK, &none, nil)
   }
 
   /// Raises the number of descriptors to what the system allows; returns what is now in force.

@@ -10,8 +10,8 @@ struct ServiceNotifier {
     self.socket = environment["NOTIFY_SOCKET"].flatMap { $0.isEmpty ? nil : $0 }
   }
 
-  /// `lines` such as `["READY=1", "STATUS=…"]`, in one datagram. Best effort: a service manager that
-  /// does not listen is not our failure; returns whether it was sent.
+  /// `lines` such as `["READY=1", "STATUS=…"]`, in one datagram. Returns whether it was sent: a
+  /// service manager that does not listen is not our failure.
   @discardableResult
   func send(_ lines: [String]) -> Bool {
     guard let path = self.socket else { return false }

@@ -132,8 +132,8 @@ func refusal(
   @Test func aMistakeElsewhereNamesTheFlagOrTheVariable() {
     #expect(
       refusal(["--log-level", "loud"])
-        == "--log-level: log_level: \"loud\" is none of trace, debug, info, notice, warning, error, "
-        + "critical")
+        == "--log-level: log_level: \"loud\" is none of trace, debug, info, notice, "
+        + "warning, error, critical")
     #expect(
       refusal(variables: ["COAGENT_DRAIN_MS": "-1"])
         == "COAGENT_DRAIN_MS: limits.drain_ms: -1 is not from 0 to 86400000")

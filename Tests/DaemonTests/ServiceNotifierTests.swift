@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ServiceNotifierTests {
   /// Binds a datagram socket where a service manager would listen.
-  private func receiver(at path: String) throws -> Int32 {
+  func receiver(at path: String) throws -> Int32 {
     let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
     try #require(descriptor >= 0)
     var address = sockaddr_un()
@@ -20,7 +20,7 @@ import Testing
     return descriptor
   }
 
-  private func receive(_ descriptor: Int32) -> String {
+  func receive(_ descriptor: Int32) -> String {
     var room = [UInt8](repeating: 0, count: 4_096)
     let count = recv(descriptor, &room, room.count, Int32(MSG_DONTWAIT))
     return count < 0 ? "nothing" : String(decoding: room[..<count], as: UTF8.self)
