@@ -61,7 +61,7 @@ let package = Package(
       swiftSettings: settings),
 
     .target(
-      name: "TestSupport", dependencies: ["Wire"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["Wire", "EventLoop"], path: "Tests/TestSupport",
       swiftSettings: settings),
     tests("WireTests", ["Wire"]),
     tests("EventLoopTests", ["EventLoop"]),

@@ -20,6 +20,8 @@ final class TurnQueue {
   /// Counts turns, so that a connection can tell whether its share is a new one.
   private(set) var number: UInt64 = 1
 
+  /// Whose share of this turn is used up, and who was in that list in the last turn.
+  private var postponed: [FrameConnection] = []
   private var ready: [FrameConnection] = []
   private var dirty: [FrameConnection] = []
   private var ended: [FrameConnection] = []
@@ -40,7 +42,7 @@ final class TurnQueue {
   }
 
   func resumeNextTurn(_ connection: FrameConnection) {
-    self.ready.append(connection)
+    self.postponed.append(connection)
     LoopActor.requestTurn()
   }
 
@@ -55,11 +57,8 @@ final class TurnQueue {
 
   private func didDeliverEvents() {
     if !self.ready.isEmpty {
-      swap(&self.ready, &self.batch)
-      for connection in self.batch {
-        connection.resumeReading()
-      }
-      self.batch.removeAll(keepingCapacity: true)
+      for connection in self.ready { connection.resumeReading() }
+      self.ready.removeAll(keepingCapacity: true)
     }
     if !self.ended.isEmpty {
       let ended = self.ended
@@ -70,6 +69,7 @@ final class TurnQueue {
 
   private func willWait() {
     self.number &+= 1
+    swap(&self.ready, &self.postponed)
     if self.dirty.isEmpty { return }
     swap(&self.dirty, &self.batch)
     for connection in self.batch {

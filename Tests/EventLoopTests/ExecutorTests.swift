@@ -1,6 +1,7 @@
 import EventLoop
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct ExecutorTests {
@@ -16,7 +17,7 @@ import Testing
   }
 
   @Test func jobsOfManyThreadsAllRunOnTheLoop() async {
-    let tally = await Tally()
+    let tally = Tally()
     await withTaskGroup(of: Void.self) { group in
       for _ in 0..<16 {
         group.addTask {

@@ -1,52 +1,7 @@
 import EventLoop
 import Foundation
+import TestSupport
 import Testing
-
-struct WaitedTooLong: Error, CustomStringConvertible {
-  var description: String
-}
-
-/// Comes back in the first turn of the loop in which `condition` holds; it is looked at after the
-/// events of every turn and before the loop waits for more, and at a bound of time it throws.
-@LoopActor
-func wait(
-  for what: String, seconds: UInt64 = 20, _ condition: @escaping @LoopActor () -> Bool
-) async throws {
-  if condition() { return }
-  var hooks: [LoopHook] = []
-  var bound: LoopTimer?
-  let held: Bool = await withCheckedContinuation { continuation in
-    var isOver = false
-    func finish(_ held: Bool) {
-      if isOver { return }
-      isOver = true
-      continuation.resume(returning: held)
-    }
-    hooks = [LoopHook.Moment.afterEvents, .beforeWaiting].map { moment in
-      LoopHook(moment) { if condition() { finish(true) } }
-    }
-    bound = LoopTimer { finish(condition()) }
-    bound?.start(afterMs: seconds * 1000)
-  }
-  for hook in hooks { hook.remove() }
-  bound?.close()
-  if !held { throw WaitedTooLong(description: "still waiting for \(what) after \(seconds) s") }
-}
-
-/// A directory of the test's own, short enough for socket paths, gone with the value.
-final class TemporaryDirectory: Sendable {
-  let path: String
-
-  init() {
-    self.path = NSTemporaryDirectory() + "cl-" + UUID().uuidString.prefix(8)
-    try? FileManager.default.createDirectory(
-      atPath: self.path, withIntermediateDirectories: true)
-  }
-
-  func file(_ name: String) -> String { self.path + "/" + name }
-
-  deinit { try? FileManager.default.removeItem(atPath: self.path) }
-}
 
 /// Keeps what a stream delivers.
 @LoopActor
@@ -76,7 +31,7 @@ final class Collector: ByteReader {
 
   func didRead(_ count: Int) {
     self.reads += 1
-    self.bytes.append(contentsOf: self.buffer[..<count])
+    self.bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: self.buffer[..<count]))
   }
 
   func didEnd(_ error: StreamError?) {

@@ -1,5 +1,6 @@
 import EventLoop
 import Foundation
+import TestSupport
 import Testing
 
 /// What counts the handles of the whole process runs in a process of its own.
