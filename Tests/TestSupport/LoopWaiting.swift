@@ -9,7 +9,7 @@ public struct WaitedTooLong: Error, CustomStringConvertible {
 /// events of every turn and before the loop waits for more, and at a bound of time it throws.
 @LoopActor
 public func wait(
-  for what: String, seconds: UInt64 = 20, _ condition: @escaping @LoopActor () -> Bool
+  for what: String, seconds: UInt64 = 120, _ condition: @escaping @LoopActor () -> Bool
 ) async throws {
   if condition() { return }
   var hooks: [LoopHook] = []

@@ -71,6 +71,7 @@ final class Recorder: FrameConnectionDelegate {
   private(set) var ids: [UInt64] = []
   private(set) var contents: [[UInt8]] = []
   private(set) var faults: [FrameFault] = []
+  private(set) var stalls = 0
   private(set) var drains = 0
   private(set) var ends: [StreamError?] = []
   var onFrame: (@LoopActor (FrameConnection) -> Void)?
@@ -84,6 +85,8 @@ final class Recorder: FrameConnectionDelegate {
   func didFail(_ connection: FrameConnection, with fault: FrameFault) {
     self.faults.append(fault)
   }
+
+  func didStall(_ connection: FrameConnection) { self.stalls += 1 }
 
   func didDrain(_ connection: FrameConnection) { self.drains += 1 }
 
