@@ -100,13 +100,19 @@ static inline int coagent_bind(int fd, const struct sockaddr_storage *to, sockle
   return bind(fd, (const struct sockaddr *)to, length) == 0 ? 0 : -errno;
 }
 
-// Binds a Unix socket that only its owner may use. The mask is set before the bind, because a
-// chmod after it leaves a moment in which anyone may connect.
+// Binds a Unix socket that only its owner may use, from the first moment on: a chmod after the bind
+// would leave one in which anyone may connect. Linux gives the file the mode of the descriptor;
+// elsewhere the mask does it, which other threads of the process see meanwhile.
 static inline int coagent_bind_private(int fd, const struct sockaddr_storage *to, socklen_t size) {
+#if defined(__linux__)
+  if (fchmod(fd, 0600) != 0) return -errno;
+  return coagent_bind(fd, to, size);
+#else
   mode_t before = umask(0177);
   int status = coagent_bind(fd, to, size);
   umask(before);
   return status;
+#endif
 }
 
 static inline int coagent_listen(int fd, int backlog) {
