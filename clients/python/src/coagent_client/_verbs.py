@@ -6,7 +6,7 @@ import asyncio
 import random
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 from ._calls import OwnCall, Request, fit_content
 from ._connection import Connection
@@ -32,9 +32,6 @@ from ._requests import (
 )
 from ._sends import Acknowledged
 from ._wire import CONTENT_BYTES_MAX, WINDOW_DEFAULT, WINDOW_MAX
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 
