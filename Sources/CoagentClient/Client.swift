@@ -20,6 +20,8 @@ public final class Client: Sendable {
 
   struct State {
     var phase: Phase
+    /// Has said goodbye: only for calls that serve those it still handles.
+    var leaving: Link?
     var generation: UInt64 = 0
     var nextTicket: UInt64 = 0
     var reconnecting: Task<Void, Never>?
@@ -42,7 +44,7 @@ public final class Client: Sendable {
   }
 
   deinit {
-    guard case .connected(let link) = state.withLock({ $0.phase }) else { return }
+    guard let link = anyLink else { return }
     Task { @LoopActor in link.close() }
   }
 
@@ -72,9 +74,16 @@ public final class Client: Sendable {
     }
   }
 
+  /// Where `connect` goes when it is given no URL.
+  public static func standardURL() throws(AgentError) -> String {
+    try Location.endpoint(nil).description
+  }
+
   /// Ends open calls and handlers, and closes the connection. Sessions' instances are told.
   public func close() async {
+    let link = anyLink
     finish(AgentError(.connectionLost, "the client was closed"))
+    await link?.waitUntilClosed()
     for agent in agents.all {
       agents.remove(agent)
       await agent.host.closeAll(.shutdown)
@@ -84,7 +93,7 @@ public final class Client: Sendable {
 
   /// Takes no new calls, lets those that agents here handle finish for so long, then closes.
   public func drain(timeout: Duration = .seconds(10)) async {
-    if case .connected(let link) = state.withLock({ $0.phase }) {
+    if let link = anyLink {
       link.mailbox.post(.leave)
       let runs = await link.runs
       await withTaskGroup { group in
@@ -123,6 +132,19 @@ public final class Client: Sendable {
     }
   }
 
+  /// For a program that only hosts: serves until SIGINT or SIGTERM, then drains.
+  public func serveUntilSignal() async throws {
+    let serving = Task { try await serve() }
+    let signals = try await SignalWatch.start { serving.cancel() }
+    let result = await serving.result
+    await signals.stop()
+    do {
+      try result.get()
+    } catch is CancellationError {
+      await drain()
+    }
+  }
+
   /// The time a sign of life takes, there and back.
   public func ping() async throws -> Duration {
     let link = try await link(within: .seconds(5))
@@ -151,10 +173,22 @@ public final class Client: Sendable {
 
   // MARK: - The connection
 
+  /// The connection there is, in whatever state.
+  private var anyLink: Link? {
+    state.withLock { state in
+      if case .connected(let link) = state.phase { link } else { state.leaving }
+    }
+  }
+
   static let lost = AgentError(.connectionLost, "there is no connection to the sidecar")
 
   /// The present connection, or the next, if it comes in time.
-  func link(within time: Duration?) async throws -> Link {
+  func link(within time: Duration?, for context: AgentContext? = nil) async throws -> Link {
+    if let context, let leaving = state.withLock({ $0.leaving }),
+      leaving.generation == context.generation
+    {
+      return leaving
+    }
     let ticket = try state.withLock { state -> (Link?, UInt64) in
       switch state.phase {
       case .connected(let link): return (link, 0)
@@ -211,9 +245,10 @@ public final class Client: Sendable {
       state.generation += 1
       return state.generation
     }
-    let link = try await Link.open(endpoint, greeting, generation: generation, agents: agents) {
-      [weak self] error in self?.fell(generation, error)
-    }
+    let link = try await Link.open(
+      endpoint, greeting, generation: generation, agents: agents,
+      onGoodbye: { [weak self] in self?.leaves(generation) },
+      onDown: { [weak self] error in self?.fell(generation, error) })
     for agent in agents.all { await registerAgain(agent, on: link) }
     let waiters = state.withLock { state -> [CheckedContinuation<Link, any Error>]? in
       guard case .waiting(let line) = state.phase else { return nil }
@@ -240,14 +275,26 @@ public final class Client: Sendable {
     }
   }
 
+  /// The sidecar takes nothing new on this connection: what is new waits for the next.
+  private func leaves(_ generation: UInt64) {
+    state.withLock { state in
+      guard case .connected(let link) = state.phase, link.generation == generation else { return }
+      state.leaving = link
+      state.phase = .waiting([:])
+    }
+  }
+
   /// A connection has ended; the next one is begun.
   private func fell(_ generation: UInt64, _ error: AgentError) {
     let isOver = state.withLock { state -> Bool in
-      guard case .connected(let link) = state.phase, link.generation == generation else {
+      if state.leaving?.generation == generation {
+        state.leaving = nil
+      } else if case .connected(let link) = state.phase, link.generation == generation {
+        state.phase = .waiting([:])
+      } else {
         return false
       }
       if !options.reconnects || !error.isPassing { return true }
-      state.phase = .waiting([:])
       state.reconnecting = Task { [weak self] in await Self.reconnect { self } }
       return false
     }
@@ -274,19 +321,20 @@ public final class Client: Sendable {
 
   /// There will be no connection any more.
   private func finish(_ error: AgentError) {
-    let (phase, ended) = state.withLock { state -> (Phase, [CheckedContinuation<Void, Never>]) in
-      let phase = state.phase
-      if case .closed = phase { return (phase, []) }
+    let link = anyLink
+    typealias Waiters = ([CheckedContinuation<Link, any Error>], [CheckedContinuation<Void, Never>])
+    let (line, ended) = state.withLock { state -> Waiters in
+      if case .closed = state.phase { return ([], []) }
+      var line: [CheckedContinuation<Link, any Error>] = []
+      if case .waiting(let waiting) = state.phase { line = Array(waiting.values) }
       state.phase = .closed(error)
+      state.leaving = nil
       state.reconnecting?.cancel()
       defer { state.ended = [] }
-      return (phase, state.ended)
+      return (line, state.ended)
     }
-    switch phase {
-    case .connected(let link): Task { @LoopActor in link.close() }
-    case .waiting(let line): for waiter in line.values { waiter.resume(throwing: error) }
-    case .closed: break
-    }
+    if let link { Task { @LoopActor in link.close() } }
+    for waiter in line { waiter.resume(throwing: error) }
     for waiter in ended { waiter.resume() }
   }
 }

@@ -7,7 +7,7 @@ extension Client: Caller {
   public func open(
     _ to: String, _ message: Message?, options: CallOptions
   ) async throws -> Call {
-    let link = try await link(within: options.timeout)
+    let link = try await link(within: options.timeout, for: parent)
     let mailbox = link.mailbox
     var call = OutgoingCall(to: to, first: try message.map { try Self.piece(of: $0) })
     try inherit(options, into: &call, link)
@@ -29,7 +29,7 @@ extension Client: Caller {
   public func send(
     _ to: String, _ message: Message, options: CallOptions, observes: Bool, acknowledged: Bool
   ) async throws {
-    let link = try await link(within: options.timeout ?? Self.defaultTimeout)
+    let link = try await link(within: options.timeout ?? Self.defaultTimeout, for: parent)
     var call = OutgoingCall(to: to, first: try Self.piece(of: message))
     try inherit(options, into: &call, link)
     call.observes = observes
@@ -41,6 +41,14 @@ extension Client: Caller {
       error.address = to
       throw error
     }
+  }
+
+  /// The call of this client's that the running task handles, if there is one.
+  private var parent: AgentContext? {
+    guard let context = AgentContext.current, let caller = context.caller as? Client,
+      caller === self
+    else { return nil }
+    return context
   }
 
   /// What a call takes over from the one that it is made for.
@@ -59,7 +67,7 @@ extension Client: Caller {
       ext.merge(context.ext) { own, _ in own }
       if call.trace.isEmpty { call.trace = context.trace }
       // Ids are a connection's own: an agent of another client has no parent here.
-      if let caller = context.caller as? Client, caller === self {
+      if parent != nil {
         guard context.generation == link.generation else {
           throw AgentError(.parentEnded, "the call that this one serves has lost its connection")
         }

@@ -38,14 +38,18 @@ final class Link {
   private var greetByMs: UInt64
   private var heartbeatMs: UInt64 = 0
   private var down: AgentError?
+  private var isClosed = false
+  private var closing: [CheckedContinuation<Void, Never>] = []
+  private let onGoodbye: @Sendable () -> Void
   private let onDown: @Sendable (AgentError) -> Void
 
   /// Connects and greets. Throws when nobody is there or the sidecar refuses; then nothing is open.
   ///
-  /// `onDown` is called once, on the loop, when an opened link has ended.
+  /// `onGoodbye` is called when the sidecar takes nothing new, `onDown` once when an opened link has
+  /// ended; both on the loop.
   static func open(
     _ endpoint: Endpoint, _ greeting: Greeting, generation: UInt64, agents: AgentTable,
-    onDown: @escaping @Sendable (AgentError) -> Void
+    onGoodbye: @escaping @Sendable () -> Void, onDown: @escaping @Sendable (AgentError) -> Void
   ) async throws -> Link {
     let stream: ByteStream
     do {
@@ -57,7 +61,7 @@ final class Link {
         "cannot reach the sidecar at \(endpoint): \(error.message)",
         details: ["error": .string(error.name)])
     }
-    let link = try Link(stream, greeting, generation, agents, onDown)
+    let link = try Link(stream, greeting, generation, agents, onGoodbye, onDown)
     do {
       try await link.greeted.value()
     } catch {
@@ -69,7 +73,7 @@ final class Link {
 
   private init(
     _ stream: ByteStream, _ greeting: Greeting, _ generation: UInt64, _ agents: AgentTable,
-    _ onDown: @escaping @Sendable (AgentError) -> Void
+    _ onGoodbye: @escaping @Sendable () -> Void, _ onDown: @escaping @Sendable (AgentError) -> Void
   ) throws {
     let receiver = Receiver()
     do {
@@ -84,6 +88,7 @@ final class Link {
     machine = ClientConnection(out: frames.out)
     self.generation = generation
     self.agents = agents
+    self.onGoodbye = onGoodbye
     self.onDown = onDown
     let wakeup = wakeup
     mailbox = Mailbox { wakeup.send() }
@@ -137,6 +142,9 @@ final class Link {
     ticking?.close()
     ticking = nil
     wakeup.close()
+    for waiter in closing { waiter.resume() }
+    closing = []
+    isClosed = true
   }
 
   private func handleEvents() {
@@ -180,7 +188,7 @@ final class Link {
     case .inputEnded(let id): hosted[id]?.inbox?.finish()
     case .cancelled(let id, let reason): cancelHosted(id, reason)
     case .close(let id, let address, let reason): closeSession(id, address, reason)
-    case .goodbye: break
+    case .goodbye: onGoodbye()
     case .down(let failure): fall(AgentError(failure))
     }
   }
@@ -258,8 +266,9 @@ final class Link {
 
   // MARK: - Ending
 
-  /// Closes at once; everything open ends.
+  /// Closes once what was asked before is written; everything open ends.
   func close() {
+    perform()
     machine.lost("the client closed the connection", into: &events)
     handleEvents()
   }
@@ -270,6 +279,12 @@ final class Link {
   }
 
   var isDown: Bool { down != nil }
+
+  /// Waits until the socket is closed, and so everything written is with the sidecar.
+  func waitUntilClosed() async {
+    if isClosed { return }
+    await withCheckedContinuation { closing.append($0) }
+  }
 }
 
 /// What a client says of itself when it connects.
@@ -291,6 +306,7 @@ extension ClientFailure {
   init(_ error: AgentError) {
     self.init(
       code: error.code, reason: error.reason, message: error.message,
-      details: FlatObject.text(error.details), retry: error.retry)
+      details: FlatObject.text(error.details, bytesMax: Limits.detailsBytesMax),
+      retry: error.retry)
   }
 }

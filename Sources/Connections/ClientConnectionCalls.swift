@@ -156,7 +156,11 @@ extension ClientConnection {
     switch phase {
     case .open: break
     case .leaving:
-      if !hasParent { throw ClientFailure(.draining, "the connection takes nothing new") }
+      if !hasParent {
+        var failure = ClientFailure(.draining, "the connection takes nothing new")
+        failure.retry = true
+        throw failure
+      }
     case .greeting, .down: throw ClientFailure(.connectionLost, "there is no connection")
     }
   }

@@ -161,6 +161,9 @@ public struct AgentContext: Sendable {
     self.generation = generation
   }
 
+  /// What is left of the caller's time; nil for no end.
+  public var timeLeft: Duration? { deadline.map { max(.zero, $0 - .now) } }
+
   /// Of the agent that runs in this task.
   @TaskLocal public static var current: AgentContext?
 }

@@ -108,10 +108,17 @@ extension FlatValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
 public enum FlatObject {
   /// Empty for an empty object, which is then left out of the header.
   public static func text(_ values: [String: FlatValue]) -> [UInt8] {
+    text(values, bytesMax: .max)
+  }
+
+  /// Leaves out what would make the text longer than `bytesMax`.
+  public static func text(_ values: [String: FlatValue], bytesMax: Int) -> [UInt8] {
     if values.isEmpty { return [] }
     var writer = JSONWriter()
     writer.beginObject()
     for (key, value) in values.sorted(by: { $0.key < $1.key }) {
+      let bytes = key.escapedBytes + value.description.escapedBytes + 6
+      if bytes > bytesMax - writer.bytes.count - 1 { continue }
       writer.key(key)
       switch value {
       case .string(let text): writer.string(text)

@@ -33,7 +33,8 @@ public final class AgentHost: Sendable {
   fileprivate typealias Making = Task<any Agent, any Error>
 
   private let source: AgentSource
-  private let sessions = Mutex<[String: Making]>([:])
+  /// By the bytes of their names: two spellings of one text are two sessions.
+  private let sessions = Mutex<[[UInt8]: Making]>([:])
 
   public init(_ source: AgentSource) { self.source = source }
 
@@ -65,7 +66,7 @@ public final class AgentHost: Sendable {
 
   /// The session is over; its instance is told why. Calls of it have ended before.
   public func close(session: String, _ reason: CloseReason) async {
-    let making = sessions.withLock { $0.removeValue(forKey: session) }
+    let making = sessions.withLock { $0.removeValue(forKey: Array(session.utf8)) }
     await Self.free(making, reason)
   }
 
@@ -108,18 +109,19 @@ public final class AgentHost: Sendable {
       guard let session = request.session else {
         return (try await Self.activate(nil, make), true)
       }
+      let key = Array(session.utf8)
       let (making, dropped) = sessions.withLock { sessions -> (Making, Making?) in
-        let known = sessions[session]
+        let known = sessions[key]
         if let known, !isNew { return (known, nil) }
         let making = Task { try await Self.activate(session, make) }
-        sessions[session] = making
+        sessions[key] = making
         return (making, known)
       }
       await Self.free(dropped, .connectionLost)
       do {
         return (try await making.value, false)
       } catch {
-        sessions.withLock { if $0[session] == making { $0[session] = nil } }
+        sessions.withLock { if $0[key] == making { $0[key] = nil } }
         throw error
       }
     }

@@ -153,14 +153,18 @@ public final class Header {
   /// The string's UTF-8 bytes; empty when the field is absent.
   public subscript(field: StringField) -> UnsafeRawBufferPointer {
     guard has(field.number) else { return UnsafeRawBufferPointer(start: nil, count: 0) }
-    let slice = coagent_string(found, Int32(truncatingIfNeeded: field.number))
+    let slices = UnsafeRawPointer(found).advanced(by: Self.stringsOffset)
+    let slice = slices.load(
+      fromByteOffset: field.number * MemoryLayout<coagent_slice>.stride, as: coagent_slice.self)
     return UnsafeRawBufferPointer(start: slice.start, count: slice.length)
   }
 
   /// The integer, or nil when the field is absent.
   public subscript(field: IntegerField) -> UInt64? {
     guard has(field.number) else { return nil }
-    return coagent_integer(found, Int32(truncatingIfNeeded: field.number))
+    let index = field.number - Int(COAGENT_STRINGS.rawValue)
+    return UnsafeRawPointer(found).load(
+      fromByteOffset: Self.integersOffset + index * 8, as: UInt64.self)
   }
 
   public subscript(field: BooleanField) -> Bool { found.pointee.truths >> field.number & 1 != 0 }
@@ -168,11 +172,19 @@ public final class Header {
   /// The object's JSON text with its braces; empty when the field is absent.
   public subscript(field: ObjectField) -> UnsafeRawBufferPointer {
     guard has(field.number) else { return UnsafeRawBufferPointer(start: nil, count: 0) }
-    let slice = coagent_object(found, Int32(truncatingIfNeeded: field.number))
+    let slices = UnsafeRawPointer(found).advanced(by: Self.objectsOffset)
+    let index = field.number - Int(COAGENT_BOOLEANS_END.rawValue)
+    let slice = slices.load(
+      fromByteOffset: index * MemoryLayout<coagent_slice>.stride, as: coagent_slice.self)
     return UnsafeRawBufferPointer(start: slice.start, count: slice.length)
   }
 
   private func has(_ number: Int) -> Bool { found.pointee.present >> number & 1 != 0 }
+
+  // C arrays come to Swift as tuples; these reach their elements without copying them.
+  private static let integersOffset = MemoryLayout<coagent_header>.offset(of: \.integers)!
+  private static let stringsOffset = MemoryLayout<coagent_header>.offset(of: \.strings)!
+  private static let objectsOffset = MemoryLayout<coagent_header>.offset(of: \.objects)!
 }
 
 extension UnsafeRawBufferPointer {
