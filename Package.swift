@@ -59,6 +59,9 @@ let package = Package(
     .executableTarget(
       name: "coagent", dependencies: ["CoagentClient", "Wire", argumentParser],
       swiftSettings: settings),
+    .executableTarget(
+      name: "example-agents", dependencies: ["CoagentClient"], path: "examples/swift",
+      swiftSettings: settings),
 
     .target(
       name: "TestSupport", dependencies: ["Wire", "EventLoop"], path: "Tests/TestSupport",

@@ -1,0 +1,159 @@
+import ArgumentParser
+import CoagentClient
+
+struct CallAgent: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "call", abstract: "Call an agent and print its reply.")
+
+  @Argument(help: "The agent: name or name:session.")
+  var address: String
+
+  @OptionGroup var content: Content
+  @OptionGroup var showing: Showing
+
+  @Flag(help: "Print replies as they come.")
+  var stream = false
+
+  @Option(help: "How long to wait: 5, 200ms, 2m; 0 for ever. 30 s unless streaming.")
+  var timeout: Time?
+
+  @OptionGroup var reach: Reach
+
+  func run() async throws {
+    if stream || showing.chat {
+      try await Streaming(
+        address: address, content: content, showing: showing, timeout: timeout, reach: reach
+      ).run()
+      return
+    }
+    let (message, trace) = try content.message()
+    var printer = try showing.printer()
+    var options = CallOptions()
+    options.timeout = timeout.map(\.limit) ?? .seconds(30)
+    options.trace = trace
+    let reply = try await reach.reply(address, message, options)
+    if reply.messages.count == 1 {
+      printer.show(reply.messages[0])
+    } else {
+      printer.show(try reply.json())
+    }
+    printer.end()
+  }
+}
+
+extension Reach {
+  /// One call on a connection of its own.
+  func reply(_ address: String, _ message: Message, _ options: CallOptions) async throws -> Reply {
+    try await Interrupt.cancelling {
+      let client = try await connect()
+      let result: Result<Reply, any Error>
+      do {
+        result = .success(try await client.call(address, message, options: options))
+      } catch {
+        result = .failure(error)
+      }
+      await client.close()
+      return try result.get()
+    }
+  }
+
+  /// Asks one of the sidecar's own agents.
+  func ask(_ agent: String, _ type: String, _ query: JSON) async throws -> JSON {
+    var options = CallOptions()
+    options.timeout = .seconds(30)
+    return try await reply(agent, Message(json: query, type: type), options).json()
+  }
+}
+
+struct StreamAgent: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "stream", abstract: "Call an agent and print its replies as they come.")
+
+  @Argument(help: "The agent: name or name:session.")
+  var address: String
+
+  @OptionGroup var content: Content
+  @OptionGroup var showing: Showing
+
+  @Option(help: "How long it may take: 5, 200ms, 2m. For ever unless given.")
+  var timeout: Time?
+
+  @OptionGroup var reach: Reach
+
+  func run() async throws {
+    try await Streaming(
+      address: address, content: content, showing: showing, timeout: timeout, reach: reach
+    ).run()
+  }
+}
+
+/// A call whose replies are printed as they come.
+private struct Streaming {
+  let address: String
+  let content: Content
+  let showing: Showing
+  let timeout: Time?
+  let reach: Reach
+
+  func run() async throws {
+    let (message, trace) = try content.message()
+    let printer = try showing.printer()
+    var options = CallOptions()
+    options.timeout = timeout?.limit
+    options.trace = trace
+    let (address, call) = (address, options)
+    try await reach.run { client in
+      let replies = Replies { try await client.open(address, message, options: call) }
+      try await replies.print(with: printer)
+    }
+  }
+}
+
+extension CoagentClient.Replies {
+  /// Prints everything. Errors at a position are told, and the rest is printed all the same.
+  func print(with printer: ReplyPrinter) async throws {
+    var printer = printer
+    var parts = parts.makeAsyncIterator()
+    var hasFailed = false
+    while true {
+      do {
+        guard let part = try await parts.next() else { break }
+        printer.show(part)
+      } catch let error as AgentError where !parts.isOver {
+        Output.complain(Complaint(error).text)
+        hasFailed = true
+      } catch {
+        printer.end()
+        throw error
+      }
+    }
+    printer.end()
+    if hasFailed { throw ExitCode(Complaint.failed) }
+  }
+}
+
+struct SendMessage: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "send", abstract: "Leave a message in an agent's mailbox.")
+
+  @Argument(help: "The agent: name or name:session.")
+  var address: String
+
+  @OptionGroup var content: Content
+
+  @Flag(help: "Only show it the message; no action is asked for.")
+  var observe = false
+
+  @OptionGroup var reach: Reach
+
+  func run() async throws {
+    let (message, trace) = try content.message()
+    var options = CallOptions()
+    options.trace = trace
+    let (address, observes, sending) = (address, observe, options)
+    try await reach.run { client in
+      try await client.send(
+        address, message, options: sending, observes: observes, acknowledged: true)
+    }
+  }
+}
