@@ -14,10 +14,10 @@ from ._agents import (
     REQUIRED,
     OperationSpec,
 )
-from ._content import Part, encode
+from ._content import Message, Part, encode
 from ._context import Context, current
 from ._errors import AgentError, CancelledCallError
-from ._receiving import MessageReader, Receiving, value_of
+from ._receiving import MessageReader, Receiving, message_of
 from ._reply import Reply
 from ._sending import Sending
 from ._threads import GeneratorThread, run_in_thread
@@ -34,7 +34,6 @@ T = TypeVar("T")
 log = logging.getLogger("coagent_client")
 
 _ITEMS_PER_TURN = 64
-_ENDED = CancelledCallError("the call has ended", reason="cancelled")
 
 
 class HostedCall:
@@ -141,21 +140,18 @@ class HostedCall:
 
     def input_value(self, fields: Fields, content: bytes) -> Any:
         """A message of the input as the operation's hints want it."""
+        message = message_of(fields, content)
         operation = self._operation
         if operation is not None and "stream" in operation.arguments:
-            return operation.convert(fields, content)
-        return value_of(fields, content)
+            return operation.convert(message)
+        return message.value
 
-    async def _body(self, operation: OperationSpec) -> Any:
-        """The first message, as the function wants it."""
-        fields, content = self.fields, self.content
+    async def _first(self) -> Message:
+        """The first message; one without content if there is none."""
         if self._input is not None:
-            async for first in MessageReader(self._input, self._input.taken_link, _as_it_is):
-                fields, content = first
-                break
-        if operation.default is not REQUIRED and not content and not fields.get("type"):
-            return operation.default
-        return operation.convert(fields, content)
+            async for message in MessageReader(self._input, self._input.taken_link, message_of):
+                return message
+        return message_of(self.fields, self.content)
 
     # Running
 
@@ -199,7 +195,7 @@ class HostedCall:
             elif each == "stream":
                 arguments.append(self.context.__aiter__())
             else:
-                arguments.append(await self._body(operation))
+                arguments.append(self._body(operation, await self._first()))
         if operation.kind == ASYNC_GENERATOR:
             await self._send_all(operation.function(*arguments))
         elif operation.kind == COROUTINE:
@@ -212,6 +208,11 @@ class HostedCall:
             await self._answer(
                 await run_in_thread(self.client.threads, operation.function, arguments)
             )
+
+    def _body(self, operation: OperationSpec, message: Message) -> Any:
+        if operation.default is not REQUIRED and not message.content and not message.type:
+            return operation.default
+        return operation.convert(message)
 
     async def _first_type(self) -> str:
         assert self._input is not None
@@ -266,7 +267,7 @@ class HostedCall:
         if self.is_ended:
             return
         self.is_ended = True
-        self.sending.close(_ENDED)
+        self.sending.close(CancelledCallError("the call has ended", reason="cancelled"))
         if self._input is not None:
             self._input.end()
         self.connection.end_id(self.ident)
@@ -276,10 +277,6 @@ class HostedCall:
             if not isinstance(error, AgentError):
                 log.debug("%s failed", self.context.address, exc_info=error)
             self.connection.write_error(self.ident, error)
-
-
-def _as_it_is(fields: Fields, content: bytes) -> tuple[Fields, bytes]:
-    return fields, content
 
 
 def _message_fields(fields: Fields) -> Fields:

@@ -15,7 +15,7 @@ from ._wire import Fields, flat_object, quoted
 
 if TYPE_CHECKING:
     from ._connection import Connection
-    from ._registrar import Registrar
+    from ._verbs import Verbs
 
 log = logging.getLogger("coagent_client")
 
@@ -28,7 +28,7 @@ class Registration:
 
     def __init__(
         self,
-        client: Registrar,
+        client: Verbs,
         name: str,
         spec: AgentSpec,
         *,

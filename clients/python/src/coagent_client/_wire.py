@@ -78,23 +78,23 @@ class Decoder:
         self._needed = 0
         self._remembered: dict[bytes, Fields] = {}
 
-    def feed(self, received: bytes) -> list[Frame]:
+    def feed(self, data: bytes) -> list[Frame]:
         """The frames that are complete with these bytes."""
         frames: list[Frame] = []
         if self.error is not None:
             return frames
         if self._held:
-            self._held += received
+            self._held += data
             if len(self._held) < self._needed:
                 return frames
-            received = bytes(self._held)
+            data = bytes(self._held)
             self._held.clear()
         at = 0
-        size = len(received)
+        size = len(data)
         remembered = self._remembered
         try:
             while size - at >= 8:
-                header_size, content_size = _unpack_lengths(received, at)
+                header_size, content_size = _unpack_lengths(data, at)
                 start = at + 8
                 middle = start + header_size
                 end = middle + content_size
@@ -103,27 +103,27 @@ class Decoder:
                     break
                 if content_size > self.content_bytes_max:
                     self._check_lengths(header_size, content_size)
-                opening = _opening.match(received, start, middle)
+                opening = _opening.match(data, start, middle)
                 if opening is None:
-                    op, ident, fields = parse_header(received[start:middle])
+                    op, ident, fields = parse_header(data[start:middle])
                 else:
-                    rest = received[opening.end() : middle]
+                    rest = data[opening.end() : middle]
                     known = remembered.get(rest)
                     fields = known if known is not None else self._parse_rest(rest)
                     op = opening[1].decode()
                     ident = int(opening[2])
                     if ident > INTEGER_MAX:
                         raise WireError("bad_header", "id is above 2^53-1")
-                frames.append((op, ident, fields, received[middle:end]))
+                frames.append((op, ident, fields, data[middle:end]))
                 at = end
         except WireError as error:
             self.error = error
             return frames
         if at < size:
-            self._held += received[at:] if at else received
+            self._held += data[at:] if at else data
             self._needed = 8
             if size - at >= 8:
-                header_size, content_size = _unpack_lengths(received, at)
+                header_size, content_size = _unpack_lengths(data, at)
                 self._needed = 8 + header_size + content_size
         return frames
 
