@@ -94,7 +94,7 @@ class Child:
 
 def run_for_json(command: Sequence[str | Path], seconds_max: float, **environment: str) -> Any:
     """Runs a program to its end and reads its last line of JSON."""
-    name = Path(command[0]).name
+    name = " ".join(Path(word).name for word in command)
     try:
         ended = subprocess.run(
             [str(word) for word in command],

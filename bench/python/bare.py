@@ -59,11 +59,9 @@ class BareConnection(asyncio.Protocol):
         self.transport.write(LENGTHS.pack(len(header), len(content)) + header + content)
 
 
-async def connect(
-    arguments: Arguments, role: int, received: Callable[[dict[str, Any], bytes], None]
-) -> BareConnection:
+async def connect(connection: BareConnection, arguments: Arguments, role: int) -> None:
+    """Says hello, or takes its place at the relay."""
     loop = asyncio.get_running_loop()
-    connection = BareConnection(received)
     connection.through_relay = arguments.relay is not None
     path = arguments.url.removeprefix("unix:")
     await loop.create_unix_connection(lambda: connection, path)
@@ -74,7 +72,6 @@ async def connect(
         if role == 1:
             print("waiting", flush=True)
         await connection.paired.wait()
-    return connection
 
 
 class BareHost:
@@ -83,7 +80,7 @@ class BareHost:
     def __init__(self) -> None:
         self.windows: dict[int, int] = {}
         self.left: dict[int, int] = {}
-        self.connection: BareConnection
+        self.connection = BareConnection(self.received)
 
     def received(self, header: dict[str, Any], content: bytes) -> None:
         op, call = header["op"], header.get("id", 0)
@@ -117,7 +114,7 @@ class BareHost:
         self.windows[call], self.left[call] = window, left
 
     async def run(self, arguments: Arguments) -> None:
-        self.connection = await connect(arguments, 1, self.received)
+        await connect(self.connection, arguments, 1)
         if arguments.relay is None:
             for call, leaf in ((1, b"echo"), (3, b"stream")):
                 self.connection.write(
@@ -135,7 +132,7 @@ class BareCaller:
         self.replies: dict[int, asyncio.Future[bytes]] = {}
         self.consumed: dict[int, int] = {}
         self.next_id = 1
-        self.connection: BareConnection
+        self.connection = BareConnection(self.received)
         self.measurement = Measurement(arguments)
 
     def received(self, header: dict[str, Any], content: bytes) -> None:
@@ -181,7 +178,7 @@ class BareCaller:
 
     async def run(self) -> None:
         arguments = self.arguments
-        self.connection = await connect(arguments, 0, self.received)
+        await connect(self.connection, arguments, 0)
         if arguments.parts:
             await streams_of(self.measurement, lambda: self.stream(arguments.parts))
         else:
