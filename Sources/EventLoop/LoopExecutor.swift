@@ -16,7 +16,7 @@ public final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     var isClaimed = false
   }
 
-  private let mailbox = Mutex(Mailbox())
+  private let mailbox = Locked(Mailbox())
   private let wakeup = UnsafeMutablePointer<uv_async_t>.allocate(capacity: 1)
   /// 0 until a thread is the loop's. `pthread_self` will not do for the comparison: the C library
   /// declares it `const`, so its value may be reused across a suspension.

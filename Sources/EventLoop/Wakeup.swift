@@ -1,12 +1,11 @@
 internal import CLibuv
-internal import Synchronization
 
 /// Wakes the loop from any thread. Several sends before the loop comes to it are one wake-up, so
 /// `onWake` must take everything that is there.
 @LoopActor
 public final class Wakeup: LoopHandle {
   /// A send must not race the close of the handle, so both happen under this lock.
-  private let isOpen = Mutex(true)
+  private let isOpen = Locked(true)
   private nonisolated let address: UInt
   private var onWake: (@LoopActor () -> Void)?
 
