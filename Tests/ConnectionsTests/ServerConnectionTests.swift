@@ -72,7 +72,7 @@ private struct Visitor {
     (#"{"op":"hello","v":1,"client":"x","features":"A"}"#, "bad_field field=features"),
     (#"{"op":"hello","v":1,"client":"x","features":"1a"}"#, "bad_field field=features"),
   ])
-  func aWrongFirstFrameIsFatal(first: String, outcome: String) {
+  func aWrongFirstFrameEndsTheConnection(first: String, outcome: String) {
     var visitor = Visitor(.unix)
     #expect(visitor.say(first) == outcome)
     #expect(!visitor.server.isOpen)
