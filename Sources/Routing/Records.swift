@@ -97,9 +97,11 @@ struct Session {
   var address: UnsafeRawBufferPointer
   var mailbox = WaitingLine()
   var running: Int32 = 0
+  /// Calls that name it and have not been started: its address stays theirs.
+  var lazyCalls: Int32 = 0
   var lastUsed: UInt64
   var created: UInt64
-  /// Its next call makes the instance.
+  /// Its next call makes the instance: no host has heard of it yet.
   var isNew = true
   var timer: TimerIndex = -1
   var closeID: UInt64 = 0
@@ -157,7 +159,8 @@ struct ConnectionState: ~Copyable {
   var leavingReplicas: [ReplicaIndex] = []
   var heldBytes = 0
   var mailboxBytes = 0
-  var hosted: Int32 = 0
+  /// Ids that the sidecar has opened and that have not ended; they are not the client's.
+  var givenIDs: Int32 = 0
   var isDirty = false
   var isLeaving = false
   var goodbyeTimer: TimerIndex = -1

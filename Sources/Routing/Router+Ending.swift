@@ -57,8 +57,8 @@ extension Router {
     let state = connections.at(host)
     if state.pointee.ids.find(record.pointee.hostID)?.index == call {
       state.pointee.ids.remove(record.pointee.hostID)
+      state.pointee.givenIDs -= 1
     }
-    state.pointee.hosted -= 1
     dropInput(call)
     record.pointee.host = -1
     orphanChildren(call)
@@ -148,6 +148,9 @@ extension Router {
       refuse(caller, record.pointee.callerID, failure)
       count(call, failed: failure.reason.code)
       releaseCaller(call)
+    } else if record.pointee.state != .abandoned {
+      stopTimer(record)
+      if record.pointee.isOneway { metrics.sendsLost &+= 1 }
     }
     let children = takeChildren(call)
     switch record.pointee.state {
@@ -165,6 +168,7 @@ extension Router {
       record.pointee.state = .abandoned
       // Whatever it still sends is dropped; it must not wait for credit to get it out.
       record.pointee.replies.window = Limits.windowBytesMax
+      dropInput(call)
       let host = record.pointee.host
       var writer = HeaderWriter(
         connections.at(host).pointee.out, "cancel", id: record.pointee.hostID)
@@ -234,6 +238,7 @@ extension Router {
     if let opening = record.pointee.opening { HeldFrame.free(opening) }
     count(call, failed: nil)
     let session = record.pointee.session
+    if session >= 0, record.pointee.state == .lazy { sessions.at(session).pointee.lazyCalls -= 1 }
     calls.remove(call)
     if session >= 0 { freeIfUnused(session) }
   }
@@ -278,10 +283,7 @@ extension Router {
   // MARK: Time
 
   func deadlinePassed(_ call: CallIndex) {
-    let record = calls.at(call)
-    record.pointee.timer = -1
-    let isSend = record.pointee.caller < 0
-    if isSend { metrics.sendsLost &+= 1 }
+    calls.at(call).pointee.timer = -1
     fail(call, Failure(.deadline, "not finished in the time it was given"))
   }
 

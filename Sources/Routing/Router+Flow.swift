@@ -47,6 +47,8 @@ extension Router {
     }
     let cost = cost(header, content)
     if cost > 0, record.pointee.replies.allowance <= 0 {
+      // What ends the call at its host ends it there also when it comes too early [CRD-3, CAL-14].
+      if isLast { releaseHost(call, .failed) }
       fail(call, Failure(.windowExceeded, "its host sent more than it was permitted"))
       return
     }
@@ -403,7 +405,9 @@ extension Router {
 
   private func startLazy(_ call: CallIndex) {
     uncharge(call)
-    if let failure = admit(call, .held) { fail(call, failure) }
+    if let failure = admit(call, .held) { return fail(call, failure) }
+    let session = calls.at(call).pointee.session
+    if session >= 0 { sessions.at(session).pointee.lazyCalls -= 1 }
   }
 
   /// Input that came while the call waited is now its host's.

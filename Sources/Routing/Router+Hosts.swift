@@ -29,7 +29,7 @@ extension Router {
         .badAddress, "\"\(name.text)\" is no name: segments of letters, digits, _ and -, joined by"
           + " dots, \(Limits.nameBytesMax) bytes at most", detail: ("field", .text("name")))
     }
-    let size = content.count + header[.labels].count + header[.description].count
+    let size = content.count + header.length
     if size > limits.registrationBytesMax {
       return Failure(
         .tooLarge, "a registration of \(size) bytes exceeds \(limits.registrationBytesMax)")
@@ -164,7 +164,7 @@ extension Router {
   /// An agent's last replica has gone: what waits in its line is told so.
   private func agentGone(_ agent: AgentIndex) {
     let failure = noReplica(agent)
-    while agents[Int(agent)].line.first >= 0 { lose(agents[Int(agent)].line.first, failure) }
+    while agents[Int(agent)].line.first >= 0 { fail(agents[Int(agent)].line.first, failure) }
     if agents[Int(agent)].goneTimer < 0 {
       agents[Int(agent)].goneTimer = timers.set(
         .noReplica, agent, due: now + UInt64(limits.noReplicaMs))
@@ -292,7 +292,7 @@ extension Router {
     for call in calls.indices() where calls.isUsed(call) {
       let state = calls.at(call).pointee.state
       let wasSeen = state == .running || state == .delivering
-      lose(call, Failure(.shutdown, "the sidecar has shut down", mayRetry: !wasSeen))
+      fail(call, Failure(.shutdown, "the sidecar has shut down", mayRetry: !wasSeen))
     }
   }
 }

@@ -53,7 +53,7 @@ extension Router {
     _ connection: ConnectionIndex, _ id: UInt64?, _ header: Header, _ content: Content
   ) -> Failure? {
     let state = connections.at(connection)
-    if id != nil, state.pointee.ids.count >= limits.openIDsMax {
+    if id != nil, state.pointee.ids.count - Int(state.pointee.givenIDs) >= limits.openIDsMax {
       return Failure(
         .tooManyIDs, "\(limits.openIDsMax) ids are open on this connection", mayRetry: true)
     }
@@ -92,6 +92,7 @@ extension Router {
     if header[.lazy], id != nil {
       calls.at(call).pointee.state = .lazy
       calls.at(call).pointee.opening = holdOpening(call, header, content)
+      if target.session >= 0 { sessions.at(target.session).pointee.lazyCalls += 1 }
       failure = addWaiting(call, content.count) ? nil : mailboxesFull()
     } else {
       failure = admit(call, .header(header, content))

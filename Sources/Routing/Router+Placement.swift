@@ -254,6 +254,7 @@ extension Router {
     if index >= 0 {
       let session = sessions.at(index)
       remove(call, from: &session.pointee.mailbox)
+      session.pointee.lastUsed = now
       if session.pointee.replica >= 0 {
         replicas.at(session.pointee.replica).pointee.waiting -= 1
       }
@@ -365,7 +366,7 @@ extension Router {
     record.pointee.host = connection
     record.pointee.hostID = id
     connections.at(connection).pointee.ids.insert(id, .hosted, call)
-    connections.at(connection).pointee.hosted += 1
+    connections.at(connection).pointee.givenIDs += 1
     replica.pointee.running += 1
 
     var writer = HeaderWriter(connections.at(connection).pointee.out, "call", id: id)

@@ -62,12 +62,20 @@ extension Router {
   func freeIfUnused(_ index: SessionIndex) {
     guard sessions.isUsed(index) else { return }
     let session = sessions.at(index)
-    guard session.pointee.state == .unplaced, session.pointee.mailbox.count == 0,
-      session.pointee.running == 0
-    else { return }
+    guard session.pointee.mailbox.count == 0, session.pointee.running == 0 else { return }
+    if session.pointee.state == .live, session.pointee.isNew { leaveUnborn(index) }
+    guard session.pointee.state == .unplaced, session.pointee.lazyCalls == 0 else { return }
     stopTimer(session)
     sessionTable.remove(session.pointee.address)
     sessions.remove(index)
+  }
+
+  /// A session leaves a host that was never told of it.
+  private func leaveUnborn(_ index: SessionIndex) {
+    let replica = sessions.at(index).pointee.replica
+    unlinkSession(index)
+    sessions.at(index).pointee.state = .unplaced
+    freeReplicaIfDone(replica)
   }
 
   // MARK: Closing
@@ -91,12 +99,17 @@ extension Router {
   func closeSession(_ index: SessionIndex, _ reason: StaticString) {
     let session = sessions.at(index)
     guard session.pointee.state == .live else { return }
+    if session.pointee.isNew {
+      leaveUnborn(index)
+      return placeAgain(index)
+    }
     removeBlocked(index)
     stopTimer(session)
     session.pointee.state = .closing
     let connection = replicas.at(session.pointee.replica).pointee.connection
     session.pointee.closeID = giveID(connection)
     connections.at(connection).pointee.ids.insert(session.pointee.closeID, .closing, index)
+    connections.at(connection).pointee.givenIDs += 1
     var writer = HeaderWriter(
       connections.at(connection).pointee.out, "close", id: session.pointee.closeID)
     writer.string("to", session.pointee.address)
@@ -119,6 +132,7 @@ extension Router {
     let replica = session.pointee.replica
     let connection = replicas.at(replica).pointee.connection
     connections.at(connection).pointee.ids.remove(session.pointee.closeID)
+    connections.at(connection).pointee.givenIDs -= 1
     unlinkSession(index)
     session.pointee.state = .unplaced
     placeAgain(index)
@@ -132,14 +146,8 @@ extension Router {
     if place(index) { return serveSession(index) }
     let failure = noReplica(session.pointee.agent)
     while sessions.isUsed(index), session.pointee.mailbox.first >= 0 {
-      lose(session.pointee.mailbox.first, failure)
+      fail(session.pointee.mailbox.first, failure)
     }
-  }
-
-  /// A call that waited and cannot be given to anyone.
-  func lose(_ call: CallIndex, _ failure: Failure) {
-    if calls.at(call).pointee.caller < 0 { metrics.sendsLost &+= 1 }
-    fail(call, failure)
   }
 
   /// Ends a session and all its calls, by an operator's word. False when it is not there.
@@ -148,7 +156,7 @@ extension Router {
     let session = sessions.at(index)
     let cancelled = Failure(.cancelled, "the session was deleted")
     while sessions.isUsed(index), session.pointee.mailbox.first >= 0 {
-      lose(session.pointee.mailbox.first, cancelled)
+      fail(session.pointee.mailbox.first, cancelled)
     }
     guard sessions.isUsed(index), session.pointee.state == .live else { return true }
     let connection = replicas.at(session.pointee.replica).pointee.connection

@@ -232,7 +232,12 @@ public final class Router {
     var writer = HeaderWriter(connections.at(connection).pointee.out, "error", id: id)
     writer.string("code", failure.reason.code.rawValue)
     writer.string("reason", failure.reason.rawValue)
-    writer.string("message", failure.message)
+    var message = failure.message
+    message.withUTF8 { bytes in
+      // It may quote what a header was full of [ERR-5].
+      let text = UnsafeRawBufferPointer(bytes).prefix(utf8: Limits.errorMessageBytesMax)
+      writer.string("message", text)
+    }
     switch failure.detail {
     case (let key, .text(let value))?: writer.details(key, value)
     case (let key, .integer(let value))?: writer.details(key, value)
