@@ -18,7 +18,9 @@ extension Registry {
     writer.member("revision", revision)
     writer.key("agents")
     writer.beginArray()
-    forEach(query) { write($0, detailed: query.detailed, into: &writer) }
+    forEach(query) { agent, card in
+      write(agent, card, detailed: query.detailed, into: &writer)
+    }
     writer.endArray()
     writer.endObject()
   }
@@ -54,7 +56,10 @@ extension Registry {
     writer.member("revision", revision)
     writer.key("registered")
     writer.beginArray()
-    for agent in registered { write(agent, detailed: query.detailed, into: &writer) }
+    for agent in registered {
+      guard let card = card(of: agent) else { continue }
+      write(agent, card, detailed: query.detailed, into: &writer)
+    }
     writer.endArray()
     writer.key("deregistered")
     writer.beginArray()
@@ -65,18 +70,24 @@ extension Registry {
   }
 
   /// Visits the listed agents that `query` covers, in order.
-  private func forEach(_ query: DiscoveryQuery, _ visit: (AgentIndex) -> Void) {
-    let namespace = query.namespace
-    if query.inclusive, !namespace.isEmpty, let agent = namespace.withUnsafeBytes(find) {
-      visitIfListed(agent, query, visit)
+  private func forEach(_ query: DiscoveryQuery, _ visit: (AgentIndex, Card) -> Void) {
+    func visitIfWanted(_ listed: Listed) {
+      listed.card._withUnsafeGuaranteedRef { card in
+        if query.labels.isEmpty || card.labels.include(query.labels) { visit(listed.agent, card) }
+      }
     }
-    var prefix = namespace
-    if !namespace.isEmpty { prefix.append(UInt8(ascii: ".")) }
+    var prefix = query.namespace
+    if query.inclusive, !prefix.isEmpty {
+      let place = prefix.withUnsafeBytes(place(of:))
+      if place < listed.count, name(of: listed[place].agent).elementsEqual(prefix) {
+        visitIfWanted(listed[place])
+      }
+    }
+    if !prefix.isEmpty { prefix.append(UInt8(ascii: ".")) }
     prefix.withUnsafeBytes { prefix in
       var index = place(of: prefix)
       while index < listed.count {
-        let agent = listed[index]
-        let name = entries[Int(agent)].name
+        let name = name(of: listed[index].agent)
         guard name.starts(with: prefix) else { return }
         if !query.recursive,
           let dot = name[prefix.count...].firstIndex(of: UInt8(ascii: "."))
@@ -84,27 +95,18 @@ extension Registry {
           // Below a child: on to where that child's own namespace ends.
           index = end(ofNamespace: UnsafeRawBufferPointer(rebasing: name[...dot]), from: index)
         } else {
-          visitIfListed(agent, query, visit)
+          visitIfWanted(listed[index])
           index += 1
         }
       }
     }
   }
 
-  private func visitIfListed(
-    _ agent: AgentIndex, _ query: DiscoveryQuery, _ visit: (AgentIndex) -> Void
-  ) {
-    guard let card = card(of: agent), !card.isSystem, card.labels.include(query.labels) else {
-      return
-    }
-    visit(agent)
-  }
-
   /// The place after the last name that starts with `prefix`, which the one at `from` does. Strides
   /// double, then halve: a small namespace is passed in a step or two, a large one in a dozen.
   private func end(ofNamespace prefix: UnsafeRawBufferPointer, from: Int) -> Int {
     func isInside(_ index: Int) -> Bool {
-      index < listed.count && entries[Int(listed[index])].name.starts(with: prefix)
+      index < listed.count && name(of: listed[index].agent).starts(with: prefix)
     }
     var inside = from
     var stride = 1
@@ -119,8 +121,9 @@ extension Registry {
     return inside + 1
   }
 
-  private func write(_ agent: AgentIndex, detailed: Bool, into writer: inout JSONWriter) {
-    guard let card = card(of: agent) else { return }
+  private func write(
+    _ agent: AgentIndex, _ card: Card, detailed: Bool, into writer: inout JSONWriter
+  ) {
     writer.beginObject()
     writer.member("name", name(of: agent))
     writer.raw(card.brief)

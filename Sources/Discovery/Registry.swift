@@ -17,13 +17,20 @@ public final class Registry {
     var owner: Principal?
   }
 
+  /// An agent that is listed, and the card that is shown, which the entry keeps. Side by side: to
+  /// list thousands is to wait for memory, so the way to each card is short.
+  struct Listed {
+    let agent: AgentIndex
+    var card: Unmanaged<Card>
+  }
+
   private var table = ByteTable()
   private(set) var entries: [Entry] = []
   private var free: [AgentIndex] = []
   /// The listed agents, by the bytes of their names; so a namespace is a run of neighbours.
   ///
-  /// A plain array: to insert in the middle of 10,000 moves 20 kB, which takes a microsecond.
-  private(set) var listed: [AgentIndex] = []
+  /// A plain array: to insert in the middle of 10,000 moves 80 kB, which takes a few microseconds.
+  private(set) var listed: [Listed] = []
   private(set) var journal: ChangeJournal
 
   /// - Parameter revision: where numbering begins. With the time of the start in it, a revision
@@ -110,6 +117,7 @@ public final class Registry {
   public func remove(_ replica: ReplicaIndex, from agent: AgentIndex) {
     let index = Int(agent)
     guard let place = entries[index].replicas.firstIndex(of: replica) else { return }
+    // Kept here until the list no longer refers to it.
     let before = entries[index].cards.last
     entries[index].replicas.remove(at: place)
     entries[index].cards.remove(at: place)
@@ -122,14 +130,18 @@ public final class Registry {
     generation += 1
     let before = before.flatMap { $0.isSystem ? nil : $0 }
     let now = now.flatMap { $0.isSystem ? nil : $0 }
-    guard before?.fingerprint != now?.fingerprint else { return }
     let name = entries[Int(agent)].name
-    if before == nil {
-      listed.insert(agent, at: place(of: name))
-    } else if now == nil {
+    switch (before, now) {
+    case (nil, let now?):
+      listed.insert(Listed(agent: agent, card: .passUnretained(now)), at: place(of: name))
+    case (_?, nil):
       listed.remove(at: place(of: name))
+    case (_?, let now?):
+      listed[place(of: name)].card = .passUnretained(now)
+    case (nil, nil):
+      return
     }
-    journal.append(name, before: before)
+    if before?.fingerprint != now?.fingerprint { journal.append(name, before: before) }
   }
 
   // MARK: Order
@@ -140,7 +152,7 @@ public final class Registry {
     var high = listed.count
     while low < high {
       let middle = (low + high) / 2
-      if Self.precedes(entries[Int(listed[middle])].name, name) {
+      if Self.precedes(entries[Int(listed[middle].agent)].name, name) {
         low = middle + 1
       } else {
         high = middle
