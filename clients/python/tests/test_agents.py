@@ -190,7 +190,7 @@ def test_a_function_is_one_operation_named_after_its_input() -> None:
     [one] = AgentSpec(bare).operations
     assert (one.arguments, one.input, one.output) == (("context", "body"), {}, None)
     [one] = AgentSpec(raw).operations
-    assert one.convert(Message(b"{")) == Message(b"{")
+    assert one.convert({}, b"{") == Message(b"{")
 
 
 def test_a_function_takes_messages_of_any_type() -> None:
@@ -266,11 +266,12 @@ def test_content_is_decoded_by_its_type() -> None:
     assert decode(b"[1]", "application/json; charset=utf-8") == [1]
     assert decode(b"a", "text/markdown") == "a"
     assert decode(b"a", "image/png") == b"a"
-    assert message_converter(str)(Message(b"a", "text/plain")) == "a"
-    assert message_converter(str)(Message(b'"a"')) == "a"
-    assert message_converter(bytes)(Message(b'"a"')) == b'"a"'
+    text = {"content_type": "text/plain"}
+    assert message_converter(str)(text, b"a") == "a"
+    assert message_converter(str)({}, b'"a"') == "a"
+    assert message_converter(bytes)({}, b'"a"') == b'"a"'
     with pytest.raises(InvalidArgumentError):
-        message_converter(Model)(Message(b"a", "text/plain"))
+        message_converter(Model)(text, b"a")
 
 
 def test_one_value_of_several() -> None:

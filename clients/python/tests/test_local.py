@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_sidecar import aio, bounded
+from fake_sidecar import aio, bounded, until
 
 import coagent_client as coagent
 from coagent_client import _local, connect, local
@@ -153,10 +153,5 @@ async def test_the_sidecar_ends_when_its_parent_is_killed(daemon: str, tmp_path:
     assert is_running(child)
     process.send_signal(signal.SIGKILL)
     await bounded(process.wait())
-
-    async def gone() -> None:
-        while is_running(child):
-            await asyncio.sleep(0.005)
-
-    await bounded(gone())
+    await until(lambda: not is_running(child))
     assert os.path.exists(daemon)

@@ -20,6 +20,7 @@ VECTORS: list[dict[str, Any]] = [
     for vector in json.loads(path.read_text())
 ]
 ACCEPTED = [vector for vector in VECTORS if "frames" in vector]
+FIELD = [vector for vector in VECTORS if "field" in vector]
 FATAL = [vector for vector in VECTORS if "fatal" in vector]
 CLIENTS_HEADER_BYTES_MAX = 32_768
 
@@ -48,6 +49,13 @@ def read(decoder: Decoder, data: bytes, sizes: list[int]) -> Read:
     return frames
 
 
+def plain(header: dict[str, Any]) -> dict[str, Any]:
+    """Without an empty op, which is as none, and an id that is none, of an op not known here."""
+    if type(header.get("id", 0)) is not int:
+        header = {key: value for key, value in header.items() if key != "id"}
+    return {key: value for key, value in header.items() if (key, value) != ("op", "")}
+
+
 def splits(vector: dict[str, Any]) -> list[list[int]]:
     """Whole, byte by byte, in two at every offset (of the small), and by chance."""
     size = len(vector["hex"]) // 2
@@ -64,19 +72,29 @@ def splits(vector: dict[str, Any]) -> list[list[int]]:
 @pytest.mark.parametrize("vector", ACCEPTED, ids=lambda vector: vector["name"])
 def test_accepts_what_the_vectors_accept_with_the_same_values(vector: dict[str, Any]) -> None:
     data = bytes.fromhex(vector["hex"])
-    wanted = [
-        ({k: v for k, v in each["header"].items() if (k, v) != ("op", "")}, each["content_hex"])
-        for each in vector["frames"]
-    ]
+    wanted = [(plain(each["header"]), each["content_hex"]) for each in vector["frames"]]
+    for sizes in splits(vector):
+        decoder = decoder_for(vector)
+        frames = read(decoder, data, sizes)
+        assert decoder.error is None, decoder.error
+        assert [(header, content.hex()) for header, content in frames] == wanted, sizes
+        assert decoder.is_between_frames == (not vector.get("rest"))
+
+
+@pytest.mark.parametrize("vector", FIELD, ids=lambda vector: vector["name"])
+def test_a_field_of_the_wrong_kind_is_seen(vector: dict[str, Any]) -> None:
+    data = bytes.fromhex(vector["hex"])
     for sizes in splits(vector):
         decoder = decoder_for(vector)
         frames = read(decoder, data, sizes)
         if decoder.error is not None:
-            # Only an id that is no id: the sidecar would never write one.
-            assert not isinstance(vector["frames"][0]["header"]["id"], int)
-            continue
-        assert [(header, content.hex()) for header, content in frames] == wanted, sizes
-        assert decoder.is_between_frames == (not vector.get("rest"))
+            assert decoder.error.reason == "bad_field"
+        else:
+            # A value out of range, or a field that is missing: of the right kind all the same.
+            [(header, _)] = frames
+            _wire.check_kinds(header)
+            kinds = header.get(vector["field"]["field"], ""), header.get("ext", {})
+            assert all(isinstance(each, (str, int, dict)) for each in kinds)
 
 
 @pytest.mark.parametrize("vector", FATAL, ids=lambda vector: vector["name"])
@@ -93,7 +111,7 @@ def test_refuses_bad_lengths_and_what_is_no_json(vector: dict[str, Any]) -> None
         first_has_content = vector.get("first") and vector["fatal"] == "content_length"
         assert outcome == vector["fatal"] or first_has_content
     elif is_json_object(data):
-        assert outcome in (None, "bad_header")
+        assert outcome in (None, "bad_header", "bad_field")
     else:
         assert outcome == "bad_header"
 
@@ -126,9 +144,6 @@ def test_frames_before_a_bad_one_are_read() -> None:
         b'{"op":"data","id":2}{}',
         b'{"op":"data","id":2,}',
         b'{"op":"data","id":2',
-        b'{"op":"data","id":2.0}',
-        b'{"op":"data","id":9007199254740992}',
-        b'{"op":7,"id":2}',
     ],
 )
 def test_misleading_headers_are_refused(header: bytes) -> None:
@@ -136,6 +151,42 @@ def test_misleading_headers_are_refused(header: bytes) -> None:
     assert decoder.feed(frame(header)) == []
     assert decoder.error is not None
     assert decoder.error.reason == "bad_header"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'{"op":"data","id":2.0}',
+        b'{"op":"data","id":-2}',
+        b'{"op":"data","id":9007199254740992}',
+        b'{"op":"data","x":1,"id":9007199254740992}',
+        b'{"op":7,"id":2}',
+        b'{"op":null}',
+        b'{"op":"data","id":2,"end":1}',
+        b'{"op":"credit","id":2,"bytes":1e3}',
+        b'{"op":"credit","id":2,"bytes":true}',
+        b'{"op":"call","id":2,"to":null}',
+        b'{"op":"call","id":2,"ext":{"a":[]}}',
+        b'{"op":"call","id":2,"ext":{"a":-1}}',
+        b'{"op":"error","id":2,"details":"none"}',
+    ],
+)
+def test_fields_of_the_wrong_kind_are_refused(header: bytes) -> None:
+    for first in (b"", frame(header.replace(b"data", b"later").replace(b"c", b"x"))):
+        decoder = Decoder()
+        decoder.feed(first + frame(header))
+        assert decoder.error is not None
+        assert decoder.error.reason == "bad_field"
+
+
+def test_fields_of_an_op_that_is_not_known_are_not_looked_at() -> None:
+    decoder = Decoder()
+    [(op, ident, fields, _)] = decoder.feed(frame(b'{"op":"pause","id":"seven","to":null}'))
+    assert (op, ident, fields) == ("pause", 0, {"to": None})
+    [(op, ident, fields, _)] = decoder.feed(frame(b'{"op":"pause","id":7,"to":null}'))
+    assert (op, ident, fields) == ("pause", 7, {"to": None})
+    decoder.feed(frame(b'{"op":"call","id":7,"to":null}'))
+    assert decoder.error is not None
 
 
 def test_remembered_headers_do_not_grow_without_end() -> None:

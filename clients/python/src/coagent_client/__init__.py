@@ -1,8 +1,9 @@
 """Client of coagent: register agents with a sidecar, and call those of every language.
 
 async with connect() as client:
+    answer = await client.call("translator", "good morning")
     async for word in client.stream("words", "one two three"):
-        print(word)
+        ...
 """
 
 from ._agents import operation

@@ -12,8 +12,10 @@ from typing import Any, TypeVar, get_args, get_origin, overload
 
 from ._content import Message, encode_json
 from ._context import Context
-from ._errors import InvalidArgumentError, UnimplementedError
-from ._schema import Schema, converter, hint_name, is_model, is_typed_dict, schema_of
+from ._errors import UnimplementedError
+from ._receiving import message_of, value_of
+from ._schema import Schema, converter, hint_name, schema_of
+from ._wire import Fields
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,7 +69,7 @@ class OperationSpec:
     kind: str
     arguments: tuple[str, ...]
     """What each positional argument is: `body`, `context` or `stream`."""
-    convert: Callable[[Message], Any]
+    convert: Callable[[Fields, bytes], Any]
     """A message to what the body (or each item of the stream) is hinted to be."""
     default: Any
     """What stands for the body if the call has no content; `REQUIRED` if nothing does."""
@@ -202,28 +204,16 @@ def _read(
     )
 
 
-def message_converter(hint: Any) -> Callable[[Message], Any]:
+def message_converter(hint: Any) -> Callable[[Fields, bytes], Any]:
     """From a message to a hinted type: str takes any text, bytes any content."""
     if hint is Message:
-        return lambda message: message
+        return message_of
     if hint is bytes:
-        return lambda message: message.content
+        return lambda fields, content: content
     if hint is Any or hint is object:
-        return lambda message: message.value
+        return value_of
     convert = converter(hint)
-
-    def from_message(message: Message) -> Any:
-        return convert(message.value)
-
-    def record_from_message(message: Message) -> Any:
-        value = message.value
-        if isinstance(value, str):
-            raise InvalidArgumentError(
-                f"wanted {hint.__name__} as JSON, got text", reason="bad_content"
-            )
-        return convert(value)
-
-    return record_from_message if is_model(hint) or is_typed_dict(hint) else from_message
+    return lambda fields, content: convert(value_of(fields, content))
 
 
 def _hints(function: Callable[..., Any], names: Mapping[str, Any] | None) -> dict[str, Any]:

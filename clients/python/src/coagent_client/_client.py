@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from ._address import default_token, default_url, parse_url
 from ._calls import OwnCall
@@ -22,6 +22,8 @@ from ._registration import Registration
 from ._verbs import Verbs
 from ._version import VERSION
 from ._wire import Fields, quoted
+
+C = TypeVar("C", bound="Client")
 
 log = logging.getLogger("coagent_client")
 
@@ -71,14 +73,14 @@ class Client(Verbs):
 
     # Life
 
-    async def __aenter__(self) -> Client:
+    async def __aenter__(self: C) -> C:
         await self._start()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
 
-    def __await__(self) -> Generator[Any, None, Client]:
+    def __await__(self: C) -> Generator[Any, None, C]:
         return self.__aenter__().__await__()
 
     @property

@@ -14,10 +14,10 @@ from ._agents import (
     REQUIRED,
     OperationSpec,
 )
-from ._content import Message, Part, encode
+from ._content import Part, encode
 from ._context import Context, current
 from ._errors import AgentError, CancelledCallError
-from ._receiving import MessageReader, Receiving, message_of
+from ._receiving import MessageReader, Receiving, value_of
 from ._reply import Reply
 from ._sending import Sending
 from ._threads import GeneratorThread, run_in_thread
@@ -34,6 +34,7 @@ T = TypeVar("T")
 log = logging.getLogger("coagent_client")
 
 _ITEMS_PER_TURN = 64
+_ENDED = CancelledCallError("the call has ended", reason="cancelled")
 
 
 class HostedCall:
@@ -140,18 +141,21 @@ class HostedCall:
 
     def input_value(self, fields: Fields, content: bytes) -> Any:
         """A message of the input as the operation's hints want it."""
-        message = message_of(fields, content)
         operation = self._operation
         if operation is not None and "stream" in operation.arguments:
-            return operation.convert(message)
-        return message.value
+            return operation.convert(fields, content)
+        return value_of(fields, content)
 
-    async def _first(self) -> Message:
-        """The first message; one without content if there is none."""
+    async def _body(self, operation: OperationSpec) -> Any:
+        """The first message, as the function wants it."""
+        fields, content = self.fields, self.content
         if self._input is not None:
-            async for message in MessageReader(self._input, self._input.taken_link, message_of):
-                return message
-        return message_of(self.fields, self.content)
+            async for first in MessageReader(self._input, self._input.taken_link, _as_it_is):
+                fields, content = first
+                break
+        if operation.default is not REQUIRED and not content and not fields.get("type"):
+            return operation.default
+        return operation.convert(fields, content)
 
     # Running
 
@@ -195,7 +199,7 @@ class HostedCall:
             elif each == "stream":
                 arguments.append(self.context.__aiter__())
             else:
-                arguments.append(self._body(operation, await self._first()))
+                arguments.append(await self._body(operation))
         if operation.kind == ASYNC_GENERATOR:
             await self._send_all(operation.function(*arguments))
         elif operation.kind == COROUTINE:
@@ -208,11 +212,6 @@ class HostedCall:
             await self._answer(
                 await run_in_thread(self.client.threads, operation.function, arguments)
             )
-
-    def _body(self, operation: OperationSpec, message: Message) -> Any:
-        if operation.default is not REQUIRED and not message.content and not message.type:
-            return operation.default
-        return operation.convert(message)
 
     async def _first_type(self) -> str:
         assert self._input is not None
@@ -267,7 +266,7 @@ class HostedCall:
         if self.is_ended:
             return
         self.is_ended = True
-        self.sending.close(CancelledCallError("the call has ended", reason="cancelled"))
+        self.sending.close(_ENDED)
         if self._input is not None:
             self._input.end()
         self.connection.end_id(self.ident)
@@ -277,6 +276,10 @@ class HostedCall:
             if not isinstance(error, AgentError):
                 log.debug("%s failed", self.context.address, exc_info=error)
             self.connection.write_error(self.ident, error)
+
+
+def _as_it_is(fields: Fields, content: bytes) -> tuple[Fields, bytes]:
+    return fields, content
 
 
 def _message_fields(fields: Fields) -> Fields:

@@ -218,8 +218,12 @@ class Reader(Generic[T]):
     async def take_all(self) -> list[T]:
         """All values to the end."""
         values: list[T] = []
-        while self.take(values, _COUNT_MAX):
-            await self._more()
+        try:
+            while self.take(values, _COUNT_MAX):
+                await self._receiving.wait()
+        except asyncio.CancelledError:
+            self.leave()
+            raise
         return values
 
     def _step(self, link: Link) -> T | _Pending:

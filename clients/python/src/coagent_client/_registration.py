@@ -15,7 +15,7 @@ from ._wire import Fields, flat_object, quoted
 
 if TYPE_CHECKING:
     from ._connection import Connection
-    from ._verbs import Verbs
+    from ._registrar import Registrar
 
 log = logging.getLogger("coagent_client")
 
@@ -28,7 +28,7 @@ class Registration:
 
     def __init__(
         self,
-        client: Verbs,
+        client: Registrar,
         name: str,
         spec: AgentSpec,
         *,

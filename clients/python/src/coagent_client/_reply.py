@@ -9,11 +9,21 @@ from typing import Any, Generic, TypeVar
 from ._calls import OwnCall
 from ._content import Message, encode, joined
 from ._errors import AgentError, FailedPreconditionError
-from ._receiving import MessageReader, PartReader, call_on_loop, message_of
+from ._receiving import Link, MessageReader, PartReader, call_on_loop, message_of
 from ._sending import Sending
 from ._wire import Fields
 
 T = TypeVar("T")
+
+
+async def one_value(call: OwnCall, start: Link, convert: Callable[[Fields, bytes], Any]) -> Any:
+    """What one who wants one value gets of a call: waits for its end."""
+    call.begin()
+    reader = MessageReader(call.receiving, start, convert)
+    try:
+        return joined(await reader.take_all())
+    finally:
+        reader.leave()
 
 
 class Reply(Generic[T]):
@@ -67,11 +77,7 @@ class Reply(Generic[T]):
 
     async def whole(self) -> Any:
         """One value, see the class."""
-        reader = self.__aiter__()
-        try:
-            return joined(await reader.take_all())
-        finally:
-            reader.leave()
+        return await one_value(self._call, self._start, self._convert)
 
     async def aclose(self) -> None:
         """Cancels the call if it has not ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -11,18 +12,20 @@ from ._agents import message_converter
 from ._content import Encoded, encode
 from ._context import Context
 from ._errors import CancelledCallError, Detail
-from ._receiving import message_of, value_of
+from ._receiving import value_of
 from ._wire import Fields, flat_object, quoted
 
 if TYPE_CHECKING:
     from ._connection import Connection
 
 
-class Inherit:
+class Inherit(enum.Enum):
     """The default of `parent`: the call being handled where the verb is used."""
 
+    INHERIT = "inherit"
 
-INHERIT: Final = Inherit()
+
+INHERIT: Final = Inherit.INHERIT
 
 
 def message_from(body: object, type: str | None, content_type: str | None) -> Encoded:
@@ -79,15 +82,10 @@ def parent_rest(parent: tuple[Connection, int] | None, connection: Connection) -
 
 
 def conversion(returns: Any) -> Callable[[Fields, bytes], Any]:
-    if returns is None:
-        return value_of
-    convert = _converter(returns)
-    return lambda fields, content: convert(message_of(fields, content))
+    return value_of if returns is None else _converter(returns)
 
 
-@lru_cache(maxsize=256)
-def _converter(returns: Any) -> Callable[[Any], Any]:
-    return message_converter(returns)
+_converter = lru_cache(maxsize=256)(message_converter)
 
 
 def milliseconds(seconds: float) -> int:

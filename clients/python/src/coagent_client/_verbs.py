@@ -1,30 +1,25 @@
-"""What one does with a client: register, call, stream, open, send, discover, watch."""
+"""The verbs of a caller: call, stream, open, send, discover, watch."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-import sys
 import threading
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar, overload
 
-from ._address import quoted_address
-from ._agents import AgentSpec
 from ._calls import OwnCall, Request, fit_content
 from ._connection import Connection
 from ._context import Context, current
 from ._discovery import AgentCard, Watch, card_of, query
 from ._errors import (
-    AgentError,
-    AlreadyExistsError,
     CancelledCallError,
     DeadlineExceededError,
     Detail,
     InvalidArgumentError,
 )
-from ._registration import Registration
-from ._reply import Exchange, Reply
+from ._registrar import Registrar
+from ._reply import Exchange, Reply, one_value
 from ._requests import (
     INHERIT,
     Inherit,
@@ -38,28 +33,20 @@ from ._requests import (
 from ._sends import Acknowledged
 from ._wire import CONTENT_BYTES_MAX, WINDOW_DEFAULT, WINDOW_MAX
 
-if TYPE_CHECKING:
-    from ._hosting import Hosting
-
 T = TypeVar("T")
-F = TypeVar("F", bound=Callable[..., Any])
 
 TIMEOUT_S: Final = 30.0
 _TIMEOUT_MAX_S: Final = 1e9
 """More is for ever."""
 
 
-class Verbs:
+class Verbs(Registrar):
     """The verbs of a client, on whatever connection it has at the moment."""
 
     loop: asyncio.AbstractEventLoop
-    connection: Connection | None
     repeats: int
-    hosting: Hosting
-    end_error: AgentError | None
     waiting: list[OwnCall]
     _thread: int
-    _registrations: list[Registration]
     _deadline_timer: asyncio.TimerHandle | None
 
     async def wait_connected(self) -> None:
@@ -118,7 +105,10 @@ class Verbs:
         pydantic model, …). Raises the AgentError of the code the call failed with. Cancelling
         the task cancels the call down to the agent.
         """
-        return await self.stream(to, body, returns=returns, timeout=timeout, **options).whole()
+        call = self._call(to, body, timeout=timeout, **options)
+        start = call.receiving.last
+        call.start()
+        return await one_value(call, start, conversion(returns))
 
     @overload
     def stream(
@@ -236,7 +226,11 @@ class Verbs:
                 reason="too_large",
             )
         rest = call_rest(to, message.type, message.content_type)
-        rest += options_rest(message, ext, trace, sender, self._context_of(parent))
+        context = current.get() if parent is INHERIT else parent
+        served = None
+        if context is not None:
+            served = self._parent(context, is_inherited=parent is INHERIT)
+        rest += options_rest(message, ext, trace, sender, context)
         if observe:
             rest += ',"observe":true'
         if timeout is not None:
@@ -246,7 +240,7 @@ class Verbs:
             await self.wait_connected()
             connection = self.connection
             assert connection is not None
-            header = rest + parent_rest(self._parent(parent), connection)
+            header = rest + parent_rest(served, connection)
             if not ack:
                 connection.write(f'{{"op":"send"{header}}}', message.content)
                 return
@@ -293,74 +287,6 @@ class Verbs:
         """As `discover`, and then every change: an async iterator of Change."""
         return Watch(self, query(namespace, recursive, inclusive, detailed, labels), from_revision)
 
-    # Hosting
-
-    def register(
-        self,
-        name: str,
-        target: Callable[..., Any],
-        *,
-        description: str = "",
-        version: str = "",
-        labels: Mapping[str, str] | None = None,
-        concurrency: int | None = None,
-        session_concurrency: int | None = None,
-        idle: float | None = None,
-        exclusive: bool = False,
-        make: Callable[..., Any] | None = None,
-        names: Mapping[str, Any] | None = None,
-    ) -> Registration:
-        """Hosts an agent here: a function, or a class with one instance per session.
-
-        `await` the registration to know that calls from anywhere reach it now. `concurrency`
-        bounds its open calls, `session_concurrency` those of one session (1); a session is closed
-        after `idle` seconds (300; 0: never). `make` makes the instances of a class.
-        `names` is where the hints' names are looked up besides the function's module (the locals
-        of whoever calls this).
-        """
-        quoted_address(name)
-        if ":" in name:
-            raise InvalidArgumentError(f"{name!r} is no agent's name", reason="bad_address")
-        if any(each.name == name for each in self._registrations):
-            raise AlreadyExistsError(f"{name} is registered here", reason="name_registered")
-        registration = Registration(
-            self,
-            name,
-            AgentSpec(target, names if names is not None else sys._getframe(1).f_locals),
-            make=make,
-            description=description,
-            version=version,
-            labels=labels,
-            concurrency=concurrency,
-            session_concurrency=session_concurrency,
-            idle=idle,
-            exclusive=exclusive,
-        )
-        self._registrations.append(registration)
-        if self.connection is not None and self.connection.error is None:
-            registration.start(self.connection)
-        return registration
-
-    def agent(self, name: str, **options: Any) -> Callable[[F], F]:
-        """`register` as a decorator of a function or class, with the same options.
-
-        It may stand before the client is entered; `serve` and `run` wait for the sidecar's
-        answer and raise what was wrong.
-        """
-
-        def decorate(target: F) -> F:
-            # The caller's own classes may stand in the hints.
-            options.setdefault("names", sys._getframe(1).f_locals)
-            self.register(name, target, **options)
-            return target
-
-        return decorate
-
-    def forget(self, registration: Registration) -> None:
-        """It is not to be made again after a reconnect."""
-        if registration in self._registrations:
-            self._registrations.remove(registration)
-
     # Parts of a call
 
     def _call(
@@ -382,7 +308,7 @@ class Verbs:
     ) -> OwnCall:
         self._check_thread()
         message = message_from(body, type, content_type)
-        context = self._context_of(parent)
+        context = current.get() if parent is INHERIT else parent
         rest = call_rest(to, message.type, message.content_type)
         if context is not None or ext or trace or sender or message.ext:
             rest += options_rest(message, ext, trace, sender, context)
@@ -402,23 +328,18 @@ class Verbs:
             request.rest += ',"detach":true'
         if timeout is not None and timeout < _TIMEOUT_MAX_S:
             request.deadline = self.loop.time() + timeout
-        request.parent = self._parent(parent)
+        if context is not None:
+            request.parent = self._parent(context, is_inherited=parent is INHERIT)
         return OwnCall(self, request)
 
-    def _context_of(self, parent: Context | Inherit | None) -> Context | None:
-        return current.get() if isinstance(parent, Inherit) else parent
-
-    def _parent(self, parent: Context | Inherit | None) -> tuple[Connection, int] | None:
+    def _parent(self, context: Context, *, is_inherited: bool) -> tuple[Connection, int] | None:
         """The connection and id of the call that a new one serves.
 
         A context that is only inherited, of a call that has ended or that another client
         handles, is none.
         """
-        context = self._context_of(parent)
-        if context is None:
-            return None
         call = context.hosted
-        if call.is_ended and not isinstance(parent, Inherit):
+        if call.is_ended and not is_inherited:
             raise CancelledCallError("the call this serves has ended", reason="parent_ended")
         if call.is_ended or call.client is not self:
             return None

@@ -36,6 +36,26 @@ _unpack_lengths = struct.Struct(">II").unpack_from
 _opening = re.compile(rb'\{"op":"([a-z][a-z0-9_]{0,31})","id":([1-9][0-9]{0,15})(?=[,}])')
 _control = re.compile("[\u0000-\u001f\u007f-\u009f]")
 _OBJECTS = ("labels", "ext", "details")
+_OPS = frozenset(
+    "hello welcome ping pong goodbye register ok call data error cancel credit send close".split()
+)
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(
+        "op client token name server connection reason description version to type trace "
+        "content_type from code message agent topic source run features".split(),
+        str,
+    ),
+    **dict.fromkeys(
+        "v id max_content heartbeat_ms timeout_ms concurrency session_concurrency idle_ms window "
+        "bytes parent call dropped".split(),
+        int,
+    ),
+    **dict.fromkeys(
+        "exclusive lazy input detach new oneway observe part end unordered more retry".split(),
+        bool,
+    ),
+    **dict.fromkeys(_OBJECTS, dict),
+}
 _REMEMBERED_MAX = 512
 _REMEMBERED_BYTES_MAX = 160
 
@@ -78,23 +98,23 @@ class Decoder:
         self._needed = 0
         self._remembered: dict[bytes, Fields] = {}
 
-    def feed(self, data: bytes) -> list[Frame]:
+    def feed(self, received: bytes) -> list[Frame]:
         """The frames that are complete with these bytes."""
         frames: list[Frame] = []
         if self.error is not None:
             return frames
         if self._held:
-            self._held += data
+            self._held += received
             if len(self._held) < self._needed:
                 return frames
-            data = bytes(self._held)
+            received = bytes(self._held)
             self._held.clear()
         at = 0
-        size = len(data)
+        size = len(received)
         remembered = self._remembered
         try:
             while size - at >= 8:
-                header_size, content_size = _unpack_lengths(data, at)
+                header_size, content_size = _unpack_lengths(received, at)
                 start = at + 8
                 middle = start + header_size
                 end = middle + content_size
@@ -103,27 +123,27 @@ class Decoder:
                     break
                 if content_size > self.content_bytes_max:
                     self._check_lengths(header_size, content_size)
-                opening = _opening.match(data, start, middle)
+                opening = _opening.match(received, start, middle)
                 if opening is None:
-                    op, ident, fields = parse_header(data[start:middle])
+                    op, ident, fields = parse_header(received[start:middle])
                 else:
-                    rest = data[opening.end() : middle]
-                    known = remembered.get(rest)
-                    fields = known if known is not None else self._parse_rest(rest)
                     op = opening[1].decode()
+                    rest = received[opening.end() : middle]
+                    known = remembered.get(rest)
+                    fields = known if known is not None else self._parse_rest(op, rest)
                     ident = int(opening[2])
                     if ident > INTEGER_MAX:
-                        raise WireError("bad_header", "id is above 2^53-1")
-                frames.append((op, ident, fields, data[middle:end]))
+                        raise WireError("bad_field", "id is above 2^53-1")
+                frames.append((op, ident, fields, received[middle:end]))
                 at = end
         except WireError as error:
             self.error = error
             return frames
         if at < size:
-            self._held += data[at:] if at else data
+            self._held += received[at:] if at else received
             self._needed = 8
             if size - at >= 8:
-                header_size, content_size = _unpack_lengths(data, at)
+                header_size, content_size = _unpack_lengths(received, at)
                 self._needed = 8 + header_size + content_size
         return frames
 
@@ -144,13 +164,16 @@ class Decoder:
                 f"content of {content_size} bytes exceeds {self.content_bytes_max}",
             )
 
-    def _parse_rest(self, rest: bytes) -> Fields:
+    def _parse_rest(self, op: str, rest: bytes) -> Fields:
         if rest == b"}":
             fields: Fields = {}
         else:
             fields = _parse_object(b"{" + rest[1:])
             if "op" in fields or "id" in fields or not fields:
                 raise WireError("bad_header", "a key is there twice, or none behind a comma")
+        if op not in _OPS:
+            return fields
+        check_kinds(fields)
         if len(rest) <= _REMEMBERED_BYTES_MAX:
             if len(self._remembered) >= _REMEMBERED_MAX:
                 self._remembered.clear()
@@ -159,15 +182,36 @@ class Decoder:
 
 
 def parse_header(raw: bytes) -> tuple[str, int, Fields]:
-    """(op, id or 0, other fields) of any valid header; raises WireError."""
+    """(op, id or 0, other fields) of any valid header; raises WireError.
+
+    Nothing is asked of the fields of an op that is not known here: it will be ignored.
+    """
     fields = _parse_object(raw)
     op = fields.pop("op", "")
-    ident = fields.pop("id", 0)
     if not isinstance(op, str):
-        raise WireError("bad_header", "op is not a string")
-    if type(ident) is not int or not 0 <= ident <= INTEGER_MAX:
-        raise WireError("bad_header", "id is not an integer of 0…2^53-1")
-    return op, ident, fields
+        raise WireError("bad_field", "op is not a string")
+    if op in _OPS:
+        check_kinds(fields)
+    ident = fields.pop("id", 0)
+    return op, ident if type(ident) is int else 0, fields
+
+
+def check_kinds(fields: Fields) -> None:
+    """Raises WireError for a known field of the wrong kind."""
+    for key, value in fields.items():
+        kind = _KINDS.get(key)
+        if kind is None:
+            continue
+        is_right = type(value) is kind
+        if is_right and kind is int:
+            is_right = 0 <= value <= INTEGER_MAX
+        elif is_right and kind is dict:
+            is_right = all(
+                type(each) in (str, bool) or (type(each) is int and 0 <= each <= INTEGER_MAX)
+                for each in value.values()
+            )
+        if not is_right:
+            raise WireError("bad_field", f"{key} is not of its kind")
 
 
 def _parse_object(raw: bytes) -> Fields:

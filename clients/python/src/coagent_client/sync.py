@@ -3,9 +3,9 @@
     from coagent_client.sync import connect
 
     with connect() as client:
-        print(client.call("shout", "hello"))
+        answer = client.call("translator", "good morning")
         for word in client.stream("words", "one two three"):
-            print(word)
+            ...
 
 A thread of its own runs the event loop; any thread may use the client. Agents may be registered
 too: plain functions run in further threads, where they may use the client themselves.
