@@ -76,6 +76,7 @@ let package = Package(
     tests("DaemonTests", ["Daemon", "EventLoop", "Transports", "Wire", "coagentd", logging]),
     tests(
       "CoagentClientTests", ["CoagentClient", "Hosting", "Transports", "EventLoop", "Wire"]),
+    tests("CLITests", ["coagent", "CoagentClient", "Wire", argumentParser]),
     tests("TidyTests", []),
   ]
 )

@@ -8,7 +8,7 @@ struct CallAgent: AsyncParsableCommand {
   @Argument(help: "The agent: name or name:session.")
   var address: String
 
-  @OptionGroup var content: Content
+  @OptionGroup var content: Sending
   @OptionGroup var showing: Showing
 
   @Flag(help: "Print replies as they come.")
@@ -72,7 +72,7 @@ struct StreamAgent: AsyncParsableCommand {
   @Argument(help: "The agent: name or name:session.")
   var address: String
 
-  @OptionGroup var content: Content
+  @OptionGroup var content: Sending
   @OptionGroup var showing: Showing
 
   @Option(help: "How long it may take: 5, 200ms, 2m. For ever unless given.")
@@ -90,7 +90,7 @@ struct StreamAgent: AsyncParsableCommand {
 /// A call whose replies are printed as they come.
 private struct Streaming {
   let address: String
-  let content: Content
+  let content: Sending
   let showing: Showing
   let timeout: Time?
   let reach: Reach
@@ -139,7 +139,7 @@ struct SendMessage: AsyncParsableCommand {
   @Argument(help: "The agent: name or name:session.")
   var address: String
 
-  @OptionGroup var content: Content
+  @OptionGroup var content: Sending
 
   @Flag(help: "Only show it the message; no action is asked for.")
   var observe = false

@@ -5,7 +5,7 @@ struct Chat: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "chat", abstract: "Talk with an agent, line by line.",
     discussion: """
-      Each line is sent as {"role":"user","content":LINE}. Without a session in the address, the
+      Each line is sent as {"role":"user","content":LINE}, or as plain text. Without a session in the address, the
       conversation gets one of its own. Ctrl-C stops a reply, Ctrl-D ends.
       """)
 
@@ -22,17 +22,20 @@ struct Chat: AsyncParsableCommand {
     help: ArgumentHelp("What to show of each reply; .content unless given.", valueName: ".path"))
   var filter: String?
 
+  @Flag(help: "Send each line as plain text, for agents that take a text.")
+  var text = false
+
   @Option(help: "How long a reply may take. For ever unless given.")
   var timeout: Time?
 
   @OptionGroup var reach: Reach
 
   func run() async throws {
-    var content = Content()
+    var content = Sending()
     content.headers = headers
     content.data = nil
     content.text = false
-    let (template, trace) = try content.message(defaultType: "ChatMessage")
+    let (template, trace) = try content.message(defaultType: text ? "" : "ChatMessage")
     let filters = try filter.map { [try Filter($0)] }
     let printer = ReplyPrinter(
       asJSON: false, oneline: true,
@@ -51,14 +54,19 @@ struct Chat: AsyncParsableCommand {
       case .interrupted: continue
       case .line(let line):
         if line.allSatisfy(\.isWhitespace) { continue }
-        let message = try Self.message(line, template)
+        let message = try message(line, template)
         await Self.answer(client, address, message, options, printer)
       }
     }
     await client.close()
   }
 
-  private static func message(_ line: String, _ template: Message) throws -> Message {
+  private func message(_ line: String, _ template: Message) throws -> Message {
+    if text {
+      var message = Message(text: line, type: template.type)
+      message.extText = template.extText
+      return message
+    }
     let body = JSON.object([
       .init("role", .string("user")), .init("content", .string(line)),
     ])

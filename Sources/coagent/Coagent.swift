@@ -29,6 +29,7 @@ struct Coagent: AsyncParsableCommand {
 
   static func main() async {
     do {
+      if CommandLine.arguments.count < 2 { throw CleanExit.helpRequest(self) }
       var command = try parseAsRoot()
       if var command = command as? any AsyncParsableCommand {
         try await command.run()

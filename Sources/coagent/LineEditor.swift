@@ -50,7 +50,8 @@ struct LineEditor {
     var place = history.count
     var draft = Line()
     while true {
-      Self.draw(prompt, line)
+      // Of what is pasted, only the end is drawn.
+      if pending.isEmpty { Self.draw(prompt, line) }
       switch key() {
       case .text(let text): line.insert(text)
       case .enter: return .line(String(line.characters))

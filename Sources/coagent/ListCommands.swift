@@ -94,7 +94,7 @@ enum Discovery {
 }
 
 extension String {
-  var firstLine: String { String(prefix { !$0.isNewline }) }
+  var firstLine: String { utf8.contains(0x0A) ? String(prefix { !$0.isNewline }) : self }
 }
 
 struct Describe: AsyncParsableCommand {

@@ -56,7 +56,7 @@ struct Time: ExpressibleByArgument {
 }
 
 /// What is sent: data and headers.
-struct Content: ParsableArguments {
+struct Sending: ParsableArguments {
   @Option(
     name: [.customShort("H"), .customLong("header")],
     help: ArgumentHelp(

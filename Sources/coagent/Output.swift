@@ -18,12 +18,12 @@ enum Output {
     && getenv("TERM").map { strcmp($0, "dumb") != 0 } ?? true
 
   /// The columns of the terminal; nil when the output is no terminal.
-  static var columns: Int? {
+  static let columns: Int? = {
     guard isTerminal else { return nil }
     var size = winsize()
     guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
     return Int(size.ws_col)
-  }
+  }()
 
   static func write(_ bytes: [UInt8]) {
     let full = buffer.withLock { buffer in

@@ -13,41 +13,47 @@ struct Table {
   mutating func add(_ row: [String]) { rows.append(row) }
 
   func print() {
-    var widths = headings.map(\.count)
+    var widths = headings.map(\.columns)
     for row in rows {
       for (column, cell) in row.enumerated() where cell.utf8.count > widths[column] {
-        widths[column] = max(widths[column], cell.count)
+        widths[column] = max(widths[column], cell.columns)
       }
     }
-    Output.line(Output.styled(line(headings, widths), .bold))
-    for row in rows { Output.line(line(row, widths)) }
+    Output.line(Output.styled(String(decoding: line(headings, widths), as: UTF8.self), .bold))
+    for row in rows { Output.write(line(row, widths) + [UInt8(ascii: "\n")]) }
   }
 
-  private func line(_ row: [String], _ widths: [Int]) -> String {
-    var text = ""
+  private func line(_ row: [String], _ widths: [Int]) -> [UInt8] {
+    var text: [UInt8] = []
     var used = 0
     for (column, cell) in row.enumerated() {
       let isLast = column == row.count - 1
       let cell = isLast ? cut(cell, used) : cell
-      let length = cell.utf8.count == widths[column] ? widths[column] : cell.count
-      let space = String(repeating: " ", count: max(0, widths[column] - length))
+      let space = repeatElement(UInt8(ascii: " "), count: max(0, widths[column] - cell.columns))
       if numeric.contains(column) {
-        text += space + cell
+        text += space
+        text += cell.utf8
       } else {
-        text += isLast ? cell : cell + space
+        text += cell.utf8
+        if !isLast { text += space }
       }
-      if !isLast { text += "  " }
+      if !isLast { text += [0x20, 0x20] }
       used += widths[column] + 2
     }
     return text
   }
 
   private func cut(_ cell: String, _ used: Int) -> String {
-    guard let columns = Output.columns, columns - used >= 8, cell.count > columns - used else {
+    guard let columns = Output.columns, columns - used >= 8, cell.columns > columns - used else {
       return cell
     }
     return String(cell.prefix(columns - used - 1)) + "…"
   }
+}
+
+extension String {
+  /// How many columns it takes, roughly: one for each character.
+  var columns: Int { utf8.allSatisfy { $0 < 0x80 } ? utf8.count : count }
 }
 
 /// Figures for people.
