@@ -89,7 +89,8 @@ run: release ## the daemon in the foreground; ARGS="--log-level debug"
 	$(BUILD)/release/coagentd $(ARGS)
 
 demo: release ## starts a daemon and agents of its own and shows what it does
-	COAGENT_BIN=$(abspath $(BUILD))/release scripts/demo
+	$(SWIFT_BUILD) -c release --static-swift-stdlib --product example-agents
+	COAGENT_BIN=$(abspath $(BUILD))/release $(PYTHON) scripts/demo
 
 install: release ## binaries, completion, systemd user unit; PREFIX=~/.local
 	scripts/install --build $(BUILD)/release --prefix "$(PREFIX)" --destdir "$(DESTDIR)"

@@ -1,9 +1,10 @@
 import CoagentClient
 import Glibc
 
-/// All example agents in one process, on one connection.
+/// All example agents in one process, on one connection; or those that are named.
 ///
 ///     swift run example-agents
+///     swift run example-agents planner
 @main
 struct ExampleAgents {
   static func main() async throws {
@@ -11,11 +12,14 @@ struct ExampleAgents {
     options.name = "example-agents"
     options.wait = .seconds(10)
     let client = try await Client.connect(options: options)
-    try await registerWords(client)
-    try await Counter.register(client)
-    try await registerPlanner(client)
-    try await registerFaulty(client)
-    try await registerSlow(client)
+    let examples: [(name: String, register: (Client) async throws -> Void)] = [
+      ("words", registerWords), ("counter", Counter.register), ("planner", registerPlanner),
+      ("faulty", registerFaulty), ("slow", registerSlow),
+    ]
+    let wanted = CommandLine.arguments.dropFirst()
+    for example in examples where wanted.isEmpty || wanted.contains(example.name) {
+      try await example.register(client)
+    }
     say("example agents are registered at \(client.url)")
     try await client.serveUntilSignal()
   }
