@@ -89,16 +89,30 @@ public struct ByteTable: ~Copyable {
   /// A seeded multiply-and-fold hash (after wyhash), so that peers cannot aim at one slot.
   private func hash(_ key: UnsafeRawBufferPointer, _ salt: UInt32) -> UInt32 {
     var state = seed ^ (UInt64(salt) &* 0x9E37_79B9_7F4A_7C15)
-    var left = key.count
-    guard var at = key.baseAddress else { return Self.fold(state, 0) }
-    while left >= 8 {
-      state = Self.mix(state ^ at.loadUnaligned(as: UInt64.self), 0xA076_1D64_78BD_642F ^ seed)
-      at += 8
-      left -= 8
+    guard var at = key.baseAddress, key.count > 0 else { return Self.fold(state, 0) }
+    let end = at + key.count
+    while end - at > 16 {
+      state = Self.mix(
+        at.loadUnaligned(as: UInt64.self) ^ 0xA076_1D64_78BD_642F,
+        at.loadUnaligned(fromByteOffset: 8, as: UInt64.self) ^ state)
+      at += 16
     }
-    var last: UInt64 = 0
-    memcpy(&last, at, left)
-    return Self.fold(Self.mix(state ^ last, 0xE703_7ED1_A0B4_28DB ^ seed), UInt64(key.count))
+    // The last 1 to 16 bytes as two words, which may overlap.
+    let left = end - at
+    let first: UInt64
+    let second: UInt64
+    if left >= 8 {
+      first = at.loadUnaligned(as: UInt64.self)
+      second = (end - 8).loadUnaligned(as: UInt64.self)
+    } else if left >= 4 {
+      first = UInt64(at.loadUnaligned(as: UInt32.self))
+      second = UInt64((end - 4).loadUnaligned(as: UInt32.self))
+    } else {
+      first = UInt64(at.load(as: UInt8.self)) << 8 | UInt64((end - 1).load(as: UInt8.self))
+      second = UInt64((at + left / 2).load(as: UInt8.self))
+    }
+    state = Self.mix(first ^ 0xE703_7ED1_A0B4_28DB, second ^ state)
+    return Self.fold(state, UInt64(key.count))
   }
 
   private static func mix(_ a: UInt64, _ b: UInt64) -> UInt64 {

@@ -121,8 +121,6 @@ public enum HeaderFault: Int32, Error, Sendable {
 /// it reads on. Strings come without their escapes; objects as their JSON text.
 public final class Header {
   private let found: UnsafeMutablePointer<coagent_header>
-  /// How long the header was on the wire, in bytes.
-  public private(set) var length = 0
 
   public init() {
     found = .allocate(capacity: 1)
@@ -135,7 +133,6 @@ public final class Header {
 
   /// Reads the header in `text`, decoding escapes in place.
   public func scan(_ text: UnsafeMutableRawBufferPointer) -> HeaderFault? {
-    length = text.count
     let bytes = text.baseAddress!.assumingMemoryBound(to: UInt8.self)
     let fault = coagent_header_scan(bytes, text.count, found)
     return fault == 0 ? nil : HeaderFault(rawValue: fault)
@@ -156,18 +153,14 @@ public final class Header {
   /// The string's UTF-8 bytes; empty when the field is absent.
   public subscript(field: StringField) -> UnsafeRawBufferPointer {
     guard has(field.number) else { return UnsafeRawBufferPointer(start: nil, count: 0) }
-    let slices = UnsafeRawPointer(found).advanced(by: Self.stringsOffset)
-    let slice = slices.load(
-      fromByteOffset: field.number * MemoryLayout<coagent_slice>.stride, as: coagent_slice.self)
+    let slice = coagent_string(found, Int32(truncatingIfNeeded: field.number))
     return UnsafeRawBufferPointer(start: slice.start, count: slice.length)
   }
 
   /// The integer, or nil when the field is absent.
   public subscript(field: IntegerField) -> UInt64? {
     guard has(field.number) else { return nil }
-    let index = field.number - Int(COAGENT_STRINGS.rawValue)
-    return UnsafeRawPointer(found).load(
-      fromByteOffset: Self.integersOffset + index * 8, as: UInt64.self)
+    return coagent_integer(found, Int32(truncatingIfNeeded: field.number))
   }
 
   public subscript(field: BooleanField) -> Bool { found.pointee.truths >> field.number & 1 != 0 }
@@ -175,19 +168,11 @@ public final class Header {
   /// The object's JSON text with its braces; empty when the field is absent.
   public subscript(field: ObjectField) -> UnsafeRawBufferPointer {
     guard has(field.number) else { return UnsafeRawBufferPointer(start: nil, count: 0) }
-    let slices = UnsafeRawPointer(found).advanced(by: Self.objectsOffset)
-    let index = field.number - Int(COAGENT_BOOLEANS_END.rawValue)
-    let slice = slices.load(
-      fromByteOffset: index * MemoryLayout<coagent_slice>.stride, as: coagent_slice.self)
+    let slice = coagent_object(found, Int32(truncatingIfNeeded: field.number))
     return UnsafeRawBufferPointer(start: slice.start, count: slice.length)
   }
 
   private func has(_ number: Int) -> Bool { found.pointee.present >> number & 1 != 0 }
-
-  // C arrays come to Swift as tuples; these reach their elements without copying them.
-  private static let integersOffset = MemoryLayout<coagent_header>.offset(of: \.integers)!
-  private static let stringsOffset = MemoryLayout<coagent_header>.offset(of: \.strings)!
-  private static let objectsOffset = MemoryLayout<coagent_header>.offset(of: \.objects)!
 }
 
 extension UnsafeRawBufferPointer {
