@@ -77,6 +77,20 @@ enum coagent_header_fault {
 // in place, so a text is read once. Returns COAGENT_HEADER_OK or what is wrong.
 int coagent_header_scan(uint8_t *text, size_t length, struct coagent_header *header);
 
+// One field of its kind; only where its bit in `present` is set. Inline: Swift sees C arrays as
+// tuples, which it would have to copy.
+static inline struct coagent_slice coagent_string(const struct coagent_header *header, int field) {
+  return header->strings[field];
+}
+
+static inline uint64_t coagent_integer(const struct coagent_header *header, int field) {
+  return header->integers[field - COAGENT_STRINGS];
+}
+
+static inline struct coagent_slice coagent_object(const struct coagent_header *header, int field) {
+  return header->objects[field - COAGENT_BOOLEANS_END];
+}
+
 // The field's name on the wire.
 const char *coagent_field_name(int field);
 
