@@ -21,6 +21,9 @@ SWIFT_BUILD := swift build --build-path $(BUILD)
 SWIFT_RELEASE := $(SWIFT_BUILD) -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 IMPORT_CHECK := --explicit-target-dependency-import-check error
 
+SWIFT_FILES := Package.swift Sources Tests examples/swift
+PYTHON_FILES := bench examples fuzz proto scripts/demo Tests
+
 # What tests and examples start: the binaries of the debug build.
 export COAGENT_BIN ?= $(abspath $(BUILD))/debug
 export COAGENTD ?= $(COAGENT_BIN)/coagentd
@@ -61,18 +64,20 @@ test-python: $(SETUP) build ## the Python client: types and tests
 test-integration: $(SETUP) build ## real daemon, real clients, real sockets
 	$(PYTHON) -m pytest Tests/integration
 
-test-examples: $(SETUP) build ## every example, run against the real daemon
+test-examples: $(SETUP) build ## the demo and what the README shows, with the debug build
+	$(PYTHON) scripts/demo
 	$(PYTHON) -m pytest examples
 
 lint: $(SETUP) ## style: swift format, ruff, mypy
-	swift format lint --strict --parallel --recursive Package.swift Sources Tests
-	$(VENV)/bin/ruff check --config clients/python/pyproject.toml
+	swift format lint --strict --parallel --recursive $(SWIFT_FILES)
+	$(VENV)/bin/ruff check --config scripts/ruff.toml $(PYTHON_FILES)
+	cd clients/python && ../../$(VENV)/bin/ruff check
 	cd clients/python && ../../$(VENV)/bin/mypy
 
 format: $(SETUP) ## rewrites Swift and Python in the house style
-	swift format --in-place --parallel --recursive Package.swift Sources Tests
-	$(VENV)/bin/ruff check --config clients/python/pyproject.toml --fix
-	$(VENV)/bin/ruff format --config clients/python/pyproject.toml
+	swift format --in-place --parallel --recursive $(SWIFT_FILES)
+	$(VENV)/bin/ruff check --config scripts/ruff.toml --fix $(PYTHON_FILES)
+	cd clients/python && ../../$(VENV)/bin/ruff check --fix
 
 bench: release ## the limit, the peers and us, side by side; takes some minutes
 	COAGENT_BIN=$(abspath $(BUILD))/release bench/run $(ARGS)
@@ -100,3 +105,4 @@ install: release ## binaries, completion, systemd user unit; PREFIX=~/.local
 
 clean: ## removes what the targets above made in this folder
 	rm -rf $(BUILD) $(VENV) .cache bench/out
+	find . -name __pycache__ -o -name '.*_cache' -o -name '*.egg-info' | xargs rm -rf

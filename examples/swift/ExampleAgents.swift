@@ -5,9 +5,12 @@ import Glibc
 ///
 ///     swift run example-agents
 ///     swift run example-agents planner
+///     swift run example-agents shout      # one that also calls itself, and ends
 @main
 struct ExampleAgents {
   static func main() async throws {
+    let wanted = CommandLine.arguments.dropFirst()
+    if wanted == ["shout"] { return try await runShout() }
     var options = ClientOptions()
     options.name = "example-agents"
     options.wait = .seconds(10)
@@ -16,7 +19,6 @@ struct ExampleAgents {
       ("words", registerWords), ("counter", Counter.register), ("planner", registerPlanner),
       ("faulty", registerFaulty), ("slow", registerSlow),
     ]
-    let wanted = CommandLine.arguments.dropFirst()
     for example in examples where wanted.isEmpty || wanted.contains(example.name) {
       try await example.register(client)
     }
