@@ -97,7 +97,7 @@ run: release ## the daemon in the foreground; ARGS="--log-level debug"
 	$(BUILD)/release/coagentd $(ARGS)
 
 demo: release ## starts a daemon and agents of its own and shows what it does
-	$(SWIFT_BUILD) -c release --static-swift-stdlib --product example-agents
+	$(SWIFT_RELEASE) --product example-agents
 	COAGENT_BIN=$(abspath $(BUILD))/release $(PYTHON) scripts/demo
 
 install: release ## binaries, completion, systemd user unit; PREFIX=~/.local

@@ -121,6 +121,8 @@ public enum HeaderFault: Int32, Error, Sendable {
 /// it reads on. Strings come without their escapes; objects as their JSON text.
 public final class Header {
   private let found: UnsafeMutablePointer<coagent_header>
+  /// How long the header was on the wire, in bytes.
+  public private(set) var length = 0
 
   public init() {
     found = .allocate(capacity: 1)
@@ -133,6 +135,7 @@ public final class Header {
 
   /// Reads the header in `text`, decoding escapes in place.
   public func scan(_ text: UnsafeMutableRawBufferPointer) -> HeaderFault? {
+    length = text.count
     let bytes = text.baseAddress!.assumingMemoryBound(to: UInt8.self)
     let fault = coagent_header_scan(bytes, text.count, found)
     return fault == 0 ? nil : HeaderFault(rawValue: fault)
