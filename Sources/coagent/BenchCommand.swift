@@ -18,12 +18,16 @@ struct Bench: AsyncParsableCommand {
   @Option(help: "How long each measurement takes.")
   var seconds = 2.0
 
-  @Flag(help: "One JSON object, for programs.")
+  @Option(help: "Only measurements with this word in their name, such as call or stream.")
+  var only = ""
+
+  @Flag(help: "One JSON list, for programs.")
   var json = false
 
   @OptionGroup var reach: Reach
 
   func run() async throws {
+    let only = only
     let (reach, json, duration) = (reach, json, Duration.milliseconds(Int64(seconds * 1_000)))
     try await reach.run { client in
       let host = try await reach.connect()
@@ -44,8 +48,9 @@ struct Bench: AsyncParsableCommand {
         ("call of 1 MiB, 4 at once", { try await Self.calls(client, name, 1 << 20, 4, duration) }),
         ("stream of parts", { try await Self.parts(client, name, duration) }),
       ]
-      for (index, (label, measure)) in measurements.enumerated() {
-        Output.progress("\(index + 1)/\(measurements.count)  \(label) …")
+      let chosen = measurements.filter { only.isEmpty || $0.0.contains(only) }
+      for (index, (label, measure)) in chosen.enumerated() {
+        Output.progress("\(index + 1)/\(chosen.count)  \(label) …")
         var result = try await measure()
         result.label = label
         results.append(result)
