@@ -70,6 +70,8 @@ final class TurnQueue {
   private func willWait() {
     self.number &+= 1
     swap(&self.ready, &self.postponed)
+    // What was asked for during the events of the last turn is answered by this one already.
+    if !self.ready.isEmpty { LoopActor.requestTurn() }
     if self.dirty.isEmpty { return }
     swap(&self.dirty, &self.batch)
     for connection in self.batch {
