@@ -178,7 +178,7 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
   private func figures() -> ProcessFigures {
     var figures = past
     for case let connection? in connections { Self.add(connection, to: &figures) }
-    figures.version = core.server
+    figures.version = String(core.server.drop { $0 != "/" }.dropFirst())
     figures.uptimeMs = LoopClock.turnMs - start
     figures.pid = Int(getpid())
     figures.memoryBytes = ProcessMemory.residentBytes()

@@ -28,6 +28,27 @@ struct SystemAgentsDiscoveryTests {
         + #""version":"1","labels":{"env":"prod"},"operations":[],"replicas":1}]}"#)
   }
 
+  @Test func theSameQuestionIsAnsweredAnewWhenReplicasCameOrWent() throws {
+    let stage = SystemStage()
+    let peer = try stage.connect()
+    let other = try stage.connect()
+    func replicas() throws -> JSON? {
+      try peer.ask("discovery", "DiscoveryQuery", #"{"detailed":true}"#)
+        .json["agents"]?.elements?.first?["replicas"]
+    }
+    #expect(try replicas() == nil)
+    peer.register("a")
+    #expect(try replicas() == .integer(1))
+    other.register("a")
+    #expect(try replicas() == .integer(2))
+    #expect(try replicas() == .integer(2))
+    other.disconnect()
+    #expect(try replicas() == .integer(1))
+    #expect(
+      try peer.ask("discovery", "DiscoveryQuery").content
+        == #"{"revision":1,"agents":[{"name":"a","description":""}]}"#)
+  }
+
   @Test func aListOfQueriesGetsAListOfReplies() throws {
     let stage = SystemStage()
     let peer = try stage.connect()

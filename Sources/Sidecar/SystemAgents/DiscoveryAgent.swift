@@ -13,6 +13,9 @@ final class DiscoveryAgent: SystemAgent {
   private let registry: Registry
   private let watches: Watches
   private var watching: [UInt64: SystemCall] = [:]
+  /// The last answer, for as long as it is true: many ask the same, and everything is much to write.
+  private var last: (request: [UInt8], generation: UInt64, reply: SystemReply)?
+  private static let keptBytesMax = 4 << 20
 
   init(_ registry: Registry) {
     self.registry = registry
@@ -23,11 +26,22 @@ final class DiscoveryAgent: SystemAgent {
     if call.type == "DiscoveryWatch" { return watch(call, host) }
     host.answer(call) { () throws(SystemFailure) in
       guard call.type == "DiscoveryQuery" else { throw .unhandled(name, call.type) }
-      return try query(SystemRequest(call.content).value)
+      return try reply(to: call.content)
     }
   }
 
   // MARK: Queries
+
+  private func reply(to request: [UInt8]) throws(SystemFailure) -> SystemReply {
+    if let last, last.generation == registry.generation, last.request == request {
+      return last.reply
+    }
+    let reply = try query(SystemRequest(request).value)
+    if reply.content.count <= Self.keptBytesMax {
+      last = (request, registry.generation, reply)
+    }
+    return reply
+  }
 
   private func query(_ value: JSON) throws(SystemFailure) -> SystemReply {
     guard let list = value.elements else {
