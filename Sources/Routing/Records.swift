@@ -49,6 +49,8 @@ struct Call {
   /// Neighbours in the mailbox or line it waits in.
   var previousWaiting: CallIndex = -1
   var nextWaiting: CallIndex = -1
+  /// It needs no place at its host: it would wait for its own ancestor.
+  var isUrgent = false
   /// What it brings to a mailbox, in bytes, and whose it is.
   var waitingBytes = 0
   var origin: ConnectionIndex
@@ -78,6 +80,8 @@ struct WaitingLine {
   var last: CallIndex = -1
   var count = 0
   var bytes = 0
+  /// How many of them are urgent.
+  var urgent = 0
 }
 
 /// One conversation with an agent: an actor with a mailbox, on one host while it lives.
@@ -108,9 +112,10 @@ struct Session {
   /// Links among the sessions of its replica.
   var previousOnReplica: SessionIndex = -1
   var nextOnReplica: SessionIndex = -1
-  /// Links among those of its replica whose next call waits for a slot.
-  var isBlocked = false
-  var nextBlocked: SessionIndex = -1
+  /// Links among those of its replica whose next call waits for a place.
+  var isQueued = false
+  var previousQueued: SessionIndex = -1
+  var nextQueued: SessionIndex = -1
 }
 
 /// One host of a name.
@@ -125,8 +130,10 @@ struct Replica {
   var waiting: Int32 = 0
   var sessions: Int32 = 0
   var firstSession: SessionIndex = -1
-  var firstBlocked: SessionIndex = -1
-  var lastBlocked: SessionIndex = -1
+  var firstQueued: SessionIndex = -1
+  var lastQueued: SessionIndex = -1
+  /// The next place is the line's; the last was a session's.
+  var isLineNext = false
   /// Calls failed in a row; one that fails fast must not look idle.
   var failures: Int32 = 0
   /// No new work; gone when what runs has ended and its sessions are closed.

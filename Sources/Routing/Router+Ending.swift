@@ -7,7 +7,9 @@ extension Router {
   enum HostOutcome {
     case answered
     case failed
-    /// Its connection, or its time to answer a cancel, is gone.
+    /// What it says of a call that was cancelled tells nothing of the host.
+    case released
+    /// Its connection is gone.
     case lost
   }
 
@@ -24,7 +26,9 @@ extension Router {
     }
     switch entry.kind {
     case .hosted where calls.at(entry.index).pointee.caller < 0:
-      if !header[.more] { hostEnded(entry.index, .failed) }
+      guard !header[.more] else { break }
+      let isAbandoned = calls.at(entry.index).pointee.state == .abandoned
+      hostEnded(entry.index, isAbandoned ? .released : .failed)
     case .hosted: passError(entry.index, header, isLast: !header[.more])
     case .closing: sessionClosed(entry.index)
     case .made, .registration: break
@@ -70,11 +74,12 @@ extension Router {
     switch outcome {
     case .answered: replica.pointee.failures = 0
     case .failed: replica.pointee.failures += 1
+    case .released: break
     case .lost: return leaveSession(call)
     }
     let session = record.pointee.session
     leaveSession(call)
-    if session >= 0 { serveSession(session) }
+    if session >= 0 { queueUp(session) }
     serveReplica(index)
     if replica.pointee.isLeaving { leaveFurther(index, session) }
   }

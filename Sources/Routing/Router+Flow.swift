@@ -200,13 +200,6 @@ extension Router {
     }
   }
 
-  func mailboxesFull() -> Failure {
-    Failure(
-      .mailboxFull,
-      "more than \(limits.mailboxBytesPerConnectionMax) bytes of this connection wait",
-      mayRetry: true, detail: ("retry_after_ms", .integer(100)))
-  }
-
   @inline(__always)
   private func receiver(
     _ record: UnsafeMutablePointer<Call>, _ way: Way

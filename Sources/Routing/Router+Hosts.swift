@@ -128,8 +128,12 @@ extension Router {
     var session = replica.pointee.firstSession
     while session >= 0 {
       let next = sessions.at(session).pointee.nextOnReplica
-      removeBlocked(session)
-      if sessions.at(session).pointee.running == 0 { closeSession(session, "shutdown") }
+      leaveQueue(session)
+      if sessions.at(session).pointee.running == 0 {
+        closeSession(session, "shutdown")
+      } else {
+        queueUp(session)
+      }
       session = next
     }
     if registry.replicaCount(of: agent) == 0 { agentGone(agent) }
@@ -205,10 +209,10 @@ extension Router {
       }
     }
     var orphaned: [SessionIndex] = []
-    var left: Set<AgentIndex> = []
+    var left: [AgentIndex] = []
     for replica in lost {
       orphaned += dropSessions(of: replica)
-      left.insert(replicas.at(replica).pointee.agent)
+      left.append(replicas.at(replica).pointee.agent)
       freeReplica(replica)
     }
     for agent in left where registry.replicaCount(of: agent) == 0 { agentGone(agent) }

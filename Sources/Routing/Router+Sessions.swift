@@ -37,7 +37,7 @@ extension Router {
   private func unlinkSession(_ index: SessionIndex) {
     let session = sessions.at(index)
     guard session.pointee.replica >= 0 else { return }
-    removeBlocked(index)
+    leaveQueue(index)
     let record = replicas.at(session.pointee.replica)
     let (previous, next) = (session.pointee.previousOnReplica, session.pointee.nextOnReplica)
     if previous >= 0 {
@@ -103,7 +103,7 @@ extension Router {
       leaveUnborn(index)
       return placeAgain(index)
     }
-    removeBlocked(index)
+    leaveQueue(index)
     stopTimer(session)
     session.pointee.state = .closing
     let connection = replicas.at(session.pointee.replica).pointee.connection
@@ -143,7 +143,10 @@ extension Router {
   func placeAgain(_ index: SessionIndex) {
     let session = sessions.at(index)
     guard session.pointee.mailbox.count > 0 else { return freeIfUnused(index) }
-    if place(index) { return serveSession(index) }
+    if place(index) {
+      queueUp(index)
+      return serveReplica(session.pointee.replica)
+    }
     let failure = noReplica(session.pointee.agent)
     while sessions.isUsed(index), session.pointee.mailbox.first >= 0 {
       fail(session.pointee.mailbox.first, failure)

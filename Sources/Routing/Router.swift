@@ -31,7 +31,8 @@ struct Failure {
 /// it is appended to connections' out buffers before the call returns. It has no socket and no clock;
 /// the owner says what time it is, in `now`, before each event.
 ///
-/// Its parts: `Router+Opening` (call and send), `Router+Placement` (mailboxes, lines, replicas),
+/// Its parts: `Router+Opening` (call and send), `Router+Placement` (which replica), `Router+Waiting` and
+  /// `Router+Serving` (mailboxes, lines, who is next),
 /// `Router+Flow` (data and credit), `Router+Ending` (terminal frames, cancel, deadlines),
 /// `Router+Sessions`, `Router+Hosts` (register, lost connections, goodbye).
 public final class Router {
@@ -62,10 +63,15 @@ public final class Router {
   var words = WordTable()
   // Fields of frames that have to wait are written here first.
   let scratch = OutBuffer()
-  var random = SystemRandomNumberGenerator()
+  var dice: Dice
   private var serials: UInt64 = 0
 
-  public init(limits: Limits, registry: Registry = Registry(), now: UInt64 = 0) {
+  /// - Parameter seed: what the choice between replicas depends on.
+  public init(
+    limits: Limits, registry: Registry = Registry(), now: UInt64 = 0,
+    seed: UInt64 = .random(in: 0...UInt64.max)
+  ) {
+    dice = Dice(seed: seed)
     self.limits = limits
     self.registry = registry
     self.now = now

@@ -12,7 +12,7 @@ final class Network {
   private(set) var now: UInt64 = 1_000
 
   init(limits: Limits = Limits(), seed: UInt64 = 1) {
-    router = Router(limits: limits, now: 1_000)
+    router = Router(limits: limits, now: 1_000, seed: seed)
   }
 
   /// A new connection.
