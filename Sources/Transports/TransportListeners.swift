@@ -33,6 +33,8 @@ public final class TransportListeners: ListenerDelegate {
   /// The delegate is not kept alive.
   public init(delegate: any TransportListenersDelegate) {
     self.delegate = delegate
+    // Its hooks come first, so that the delegate's find what they have delivered.
+    _ = TurnQueue.shared
   }
 
   /// The endpoints that are listened on, with real ports, in the order of the calls.

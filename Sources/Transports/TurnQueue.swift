@@ -56,6 +56,8 @@ final class TurnQueue {
   }
 
   private func didDeliverEvents() {
+    // Whoever does what frames and ends lead to after events may have had its hook before this one.
+    if !self.ready.isEmpty || !self.ended.isEmpty { LoopActor.requestTurn() }
     if !self.ready.isEmpty {
       for connection in self.ready { connection.resumeReading() }
       self.ready.removeAll(keepingCapacity: true)
