@@ -45,8 +45,8 @@ final class Link {
 
   /// Connects and greets. Throws when nobody is there or the sidecar refuses; then nothing is open.
   ///
-  /// `onGoodbye` is called when the sidecar takes nothing new, `onDown` once when an opened link has
-  /// ended; both on the loop.
+  /// `onGoodbye` is called when the sidecar takes nothing new, `onDown` once when an opened link
+  /// has ended; both on the loop.
   static func open(
     _ endpoint: Endpoint, _ greeting: Greeting, generation: UInt64, agents: AgentTable,
     onGoodbye: @escaping @Sendable () -> Void, onDown: @escaping @Sendable (AgentError) -> Void

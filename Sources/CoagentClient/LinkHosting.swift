@@ -83,7 +83,8 @@ extension Link {
     }
   }
 
-  /// A registration is over, as was wanted (`cancelled`) or not. Its instances go when its calls have.
+  /// A registration is over, as was wanted (`cancelled`) or not. Its instances go when its calls
+  /// have.
   func registrationEnded(_ agent: RegisteredAgent, _ error: AgentError?) {
     agents.retire(agent)
     let runs = hosted.values.filter { $0.host === agent.host }.map(\.task)

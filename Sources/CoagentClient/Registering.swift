@@ -100,7 +100,8 @@ extension Client {
   }
 }
 
-/// An agent that is offered to all clients of the sidecar, until it is cancelled or the client closes.
+/// An agent that is offered to all clients of the sidecar, until it is cancelled or the client
+/// closes.
 public struct AgentRegistration: Sendable {
   private let client: Client
   private let agent: RegisteredAgent

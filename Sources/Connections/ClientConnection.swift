@@ -3,9 +3,9 @@ public import Wire
 /// The client's side of a connection: what the protocol lets it say, and what the frames that
 /// arrive mean for its calls.
 ///
-/// Synchronous, without I/O and without a clock. The owner of the socket passes it frames and times,
-/// takes events, and sends what stands in `out`. Numbering a request and writing it are one step, so
-/// ids rise on the wire whoever asked first.
+/// Synchronous, without I/O and without a clock. The owner of the socket passes it frames and
+/// times, takes events, and sends what stands in `out`. Numbering a request and writing it are one
+/// step, so ids rise on the wire whoever asked first.
 public final class ClientConnection {
   enum Phase {
     /// `hello` is written, nothing has come back.
@@ -62,7 +62,8 @@ public final class ClientConnection {
 
   // MARK: - Opening and closing
 
-  /// Writes the first frame. `client` names the library and its version, for the sidecar's listings.
+  /// Writes the first frame. `client` names the library and its version, for the sidecar's
+  /// listings.
   public func greet(client: String, token: String?, name: String?, nowMs: UInt64) {
     heardMs = nowMs
     var writer = HeaderWriter(out, "hello")

@@ -98,7 +98,8 @@ extension ClientConnection {
     HeaderWriter.write(out, "cancel", id: id)
   }
 
-  /// Writes a frame of the input of an own call, or of the replies of a hosted one. `end`: the last.
+  /// Writes a frame of the input of an own call, or of the replies of a hosted one. `end`: the
+  /// last.
   ///
   /// False when the direction has ended meanwhile. To write without credit is the owner's mistake.
   @discardableResult

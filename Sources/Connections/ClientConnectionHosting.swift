@@ -63,7 +63,8 @@ extension ClientConnection {
     writeError(id: id, failure, isPosition: false)
   }
 
-  /// An error at a position of a hosted call's replies, which go on. Costs an empty frame of window.
+  /// An error at a position of a hosted call's replies, which go on. Costs an empty frame of
+  /// window.
   @discardableResult
   public func failAt(_ id: UInt64, _ failure: ClientFailure) -> Bool {
     guard let call = hosted[id] else { return false }

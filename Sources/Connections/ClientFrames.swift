@@ -2,8 +2,9 @@ public import Wire
 
 /// Why something failed, in the words of the wire.
 ///
-/// `code` is one of the canonical set, anything else reads as `internal`. `details` is the JSON text
-/// of a flat object, empty for none. `retry`: nobody's code saw the call, so it may be repeated.
+/// `code` is one of the canonical set, anything else reads as `internal`. `details` is the JSON
+/// text of a flat object, empty for none. `retry`: nobody's code saw the call, so it may be
+/// repeated.
 public struct ClientFailure: Error, Sendable, Equatable {
   public var code: ErrorCode
   public var reason: String

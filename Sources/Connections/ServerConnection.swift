@@ -1,7 +1,7 @@
 public import Wire
 
-/// The sidecar's side of one connection: greeting, heartbeats, goodbye. What the frames between them
-/// say is the router's.
+/// The sidecar's side of one connection: greeting, heartbeats, goodbye. What the frames between
+/// them say is the router's.
 ///
 /// It has no socket and no clock; every event brings the time, in milliseconds.
 public struct ServerConnection: Sendable {
@@ -131,7 +131,8 @@ public struct ServerConnection: Sendable {
     let owner = tokens.name(of: header[.token])
     if kind == .tcp, owner == nil {
       return .fault(
-        ConnectionFault(.badToken, header.has(.token) ? "the token is not known" : "a token is needed"))
+        ConnectionFault(
+          .badToken, header.has(.token) ? "the token is not known" : "a token is needed"))
     }
     return .greeted(
       Greeting(

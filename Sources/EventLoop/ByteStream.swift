@@ -18,7 +18,8 @@ public struct WriteSlice {
   }
 }
 
-/// Takes the bytes of a stream. All calls come on the loop, never from within a call of the reader's.
+/// Takes the bytes of a stream. All calls come on the loop, never from within a call of the
+/// reader's.
 public protocol ByteReader: AnyObject {
   /// Where the next bytes shall go. Called before every read, and the memory is used only until the
   /// `didRead` that follows. An empty buffer means "nothing more in this turn": what the socket

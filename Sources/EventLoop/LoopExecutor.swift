@@ -4,8 +4,8 @@ internal import Synchronization
 /// Runs Swift jobs on one libuv loop, on one thread, for the life of the process.
 ///
 /// Jobs from other threads come through a mailbox, with one wake-up per batch. Jobs that the loop's
-/// own work gives rise to (a continuation resumed, a task started) need no lock and no wake-up: they
-/// run at the end of the turn, before the loop waits.
+/// own work gives rise to (a continuation resumed, a task started) need no lock and no wake-up:
+/// they run at the end of the turn, before the loop waits.
 public final class LoopExecutor: SerialExecutor, @unchecked Sendable {
   static let shared = LoopExecutor()
 

@@ -25,7 +25,8 @@ public class LoopHandle {
     OpenHandles.opened(kind)
   }
 
-  /// Ends the handle. Callbacks still owed arrive first, with `ECANCELED`. Closing twice is allowed.
+  /// Ends the handle. Callbacks still owed arrive first, with `ECANCELED`. Closing twice is
+  /// allowed.
   public func close() {
     if self.isClosing { return }
     self.isClosing = true

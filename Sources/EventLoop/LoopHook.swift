@@ -5,7 +5,8 @@
 @LoopActor
 public final class LoopHook {
   public enum Moment: Sendable {
-    /// After timers and before the loop waits for events: the last chance to write what they caused.
+    /// After timers and before the loop waits for events: the last chance to write what they
+    /// caused.
     case beforeWaiting
     /// After all events that were there have been delivered.
     case afterEvents

@@ -42,7 +42,9 @@ public struct SocketAddress: Sendable, CustomStringConvertible {
 
   public var port: UInt16 {
     // In both families the port follows the family, in network order.
-    withUnsafeBytes(of: self.storage) { UInt16(bigEndian: $0.load(fromByteOffset: 2, as: UInt16.self)) }
+    withUnsafeBytes(of: self.storage) {
+      UInt16(bigEndian: $0.load(fromByteOffset: 2, as: UInt16.self))
+    }
   }
 
   /// Whether only this machine can reach it: 127.0.0.0/8, `::1`.
@@ -110,7 +112,8 @@ extension SocketAddress {
 private final class ResolveRequest {
   typealias Answer = Result<[SocketAddress], StreamError>
 
-  private nonisolated(unsafe) let request = UnsafeMutablePointer<uv_getaddrinfo_t>.allocate(capacity: 1)
+  private nonisolated(unsafe) let request = UnsafeMutablePointer<uv_getaddrinfo_t>.allocate(
+    capacity: 1)
   private let continuation: CheckedContinuation<Answer, Never>
 
   init(_ continuation: CheckedContinuation<Answer, Never>) {

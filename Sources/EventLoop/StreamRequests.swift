@@ -25,7 +25,8 @@ final class WriteRequest {
   func submit(_ buffers: UnsafePointer<uv_buf_t>, count: Int) throws(StreamError) {
     let me = Unmanaged.passRetained(self)
     self.request.pointee.data = me.toOpaque()
-    let status = uv_write(self.request, self.stream.asStream, buffers, UInt32(count)) { raw, status in
+    let status = uv_write(self.request, self.stream.asStream, buffers, UInt32(count)) {
+      raw, status in
       let me = Unmanaged<WriteRequest>.fromOpaque(raw!.pointee.data!).takeRetainedValue()
       LoopActor.assumeIsolated { me.didWrite(status) }
     }
@@ -42,7 +43,8 @@ final class WriteRequest {
 
 @LoopActor
 final class ShutdownRequest {
-  private nonisolated(unsafe) let request = UnsafeMutablePointer<uv_shutdown_t>.allocate(capacity: 1)
+  private nonisolated(unsafe) let request = UnsafeMutablePointer<uv_shutdown_t>.allocate(
+    capacity: 1)
   private let stream: ByteStream
 
   init(stream: ByteStream) {

@@ -26,7 +26,8 @@ public enum AgentSource: Sendable {
   case perSession(@Sendable (_ session: String?) async throws -> any Agent)
 }
 
-/// Runs one registered agent: finds or makes the instance for a call, and frees it with its session.
+/// Runs one registered agent: finds or makes the instance for a call, and frees it with its
+/// session.
 ///
 /// Which calls run at the same time is the sidecar's business, not decided here.
 public final class AgentHost: Sendable {

@@ -44,7 +44,8 @@ public final class Outlet: Sendable {
   // MARK: - Sending
 
   /// Sends a message, after those that wait already, and ends one that `part` has begun. Returns
-  /// when the last frame has gone out; throws when the direction has ended or the task is cancelled.
+  /// when the last frame has gone out; throws when the direction has ended or the task is
+  /// cancelled.
   func send(_ message: Message) async throws {
     try await send(frames: try frames(of: message)[...])
   }

@@ -1,4 +1,5 @@
-/// The replies of a call, as its agent sends them. From any task of the agent's; messages do not mix.
+/// The replies of a call, as its agent sends them. From any task of the agent's; messages do not
+/// mix.
 ///
 /// Sending suspends while the caller's window is full, so an agent runs no further ahead of its
 /// reader than the reader allows. It throws `CancellationError` or the call's end when nobody reads

@@ -249,8 +249,8 @@ public final class SystemHost {
     }
   }
 
-  /// Takes all whole frames out of a buffer. Bytes are copied out first: what they lead to may append
-  /// to the same buffer.
+  /// Takes all whole frames out of a buffer. Bytes are copied out first: what they lead to may
+  /// append to the same buffer.
   private static func decode(
     _ buffer: OutBuffer, _ decoder: FrameDecoder, _ body: (Header, Content) -> Void
   ) {

@@ -66,7 +66,8 @@ public final class TransportListeners: ListenerDelegate {
       for address in addresses {
         // A free port, once found, is the same on all addresses of the host.
         let wanted = SocketAddress(
-          numericHost: address.host, port: port == 0 ? made.first?.listener.address?.port ?? 0 : port)
+          numericHost: address.host,
+          port: port == 0 ? made.first?.listener.address?.port ?? 0 : port)
         let listener = try Listener.tcp(wanted ?? address, delegate: self)
         let bound = listener.address ?? address
         made.append((.tcp(host: bound.host, port: bound.port), listener))

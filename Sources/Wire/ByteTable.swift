@@ -2,8 +2,9 @@ internal import Glibc
 
 /// Finds a number by a key of bytes: open addressing, keys compared by memcmp.
 ///
-/// Keys are never `String`s: Swift compares those by canonical equivalence, and two spellings of one
-/// letter are two names here. `salt` tells apart equal keys of different owners (a session's agent).
+/// Keys are never `String`s: Swift compares those by canonical equivalence, and two spellings of
+/// one letter are two names here. `salt` tells apart equal keys of different owners (a session's
+/// agent).
 public struct ByteTable: ~Copyable {
   private struct Entry {
     var key: UnsafeMutableRawPointer?

@@ -60,7 +60,8 @@ public final class ContentBlock: @unchecked Sendable {
   private static let firstCapacity = 256 << 10
 }
 
-/// A frame's content: bytes in the decoder's buffer, or a counted block when it was too large for it.
+/// A frame's content: bytes in the decoder's buffer, or a counted block when it was too large for
+/// it.
 public struct Content {
   public let bytes: UnsafeRawBufferPointer
   public let block: ContentBlock?

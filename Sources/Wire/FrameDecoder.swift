@@ -29,10 +29,10 @@ public enum FrameFault: Error, Sendable, Equatable {
 /// Finds the frames in a stream of bytes, in place.
 ///
 /// The owner of the socket lends bytes with `begin`, takes frames with `next` until it says
-/// `.needsMore`, and ends with `finish`, which keeps what is unfinished; it may also end earlier, and
-/// take the frames that are left later. A frame's header and content are valid until the following
-/// `next` or `finish`. A content too large for the lent bytes is gathered in a block, which the owner
-/// can also read into directly (`contentRoom`).
+/// `.needsMore`, and ends with `finish`, which keeps what is unfinished; it may also end earlier,
+/// and take the frames that are left later. A frame's header and content are valid until the
+/// following `next` or `finish`. A content too large for the lent bytes is gathered in a block,
+/// which the owner can also read into directly (`contentRoom`).
 public final class FrameDecoder {
   public enum Step: Equatable {
     case frame
@@ -51,9 +51,9 @@ public final class FrameDecoder {
   private var isFirst: Bool
   private let firstHeaderMax: Int
   private var lent = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-  // What came and is not used up: most often the start of a frame whose rest has not come yet. It is
-  // only as large as what came. `carryHead..<carryEnd` of it counts, and `carrySpent` bytes of that
-  // are the frame that `next` found last.
+  // What came and is not used up: most often the start of a frame whose rest has not come yet. It
+  // is only as large as what came. `carryHead..<carryEnd` of it counts, and `carrySpent` bytes of
+  // that are the frame that `next` found last.
   private var carry: UnsafeMutableRawPointer?
   private var carryHead = 0
   private var carryEnd = 0
@@ -66,7 +66,8 @@ public final class FrameDecoder {
   /// - Parameters:
   ///   - headerMax: the longest header, in bytes.
   ///   - contentMax: the longest content, in bytes.
-  ///   - firstHeaderMax: the longest first header; a first frame has no content. Nil: as the others.
+  ///   - firstHeaderMax: the longest first header; a first frame has no content. Nil: as the
+  ///     others.
   public init(headerMax: Int, contentMax: Int, firstHeaderMax: Int? = nil) {
     self.headerMax = headerMax
     self.contentMax = contentMax
@@ -81,8 +82,8 @@ public final class FrameDecoder {
   /// Whether a frame has begun that `next` has not found yet.
   public var isInsideFrame: Bool { carryCount > carrySpent }
 
-  /// Where the rest of a large content may be read to directly; nil when nothing large is under way.
-  /// What is read there is reported with `committedContent`, not with `begin`.
+  /// Where the rest of a large content may be read to directly; nil when nothing large is under
+  /// way. What is read there is reported with `committedContent`, not with `begin`.
   public func contentRoom() -> UnsafeMutableRawBufferPointer? {
     guard let block, !block.isComplete else { return nil }
     return block.room()

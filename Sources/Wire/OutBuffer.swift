@@ -10,7 +10,8 @@ public final class OutBuffer {
   private var capacity = 0
   private var head = 0  // the first byte not yet consumed
   private var tail = 0  // where the next byte goes
-  // A block's bytes go out when the copied bytes before `at` have. Empty for all but large contents.
+  // A block's bytes go out when the copied bytes before `at` have. Empty for all but large
+  // contents.
   private var blocks: [(at: Int, block: ContentBlock)] = []
   private var firstBlock = 0
   private var firstBlockSent = 0
@@ -159,7 +160,8 @@ public final class OutBuffer {
 
   private func makeRoom(_ size: Int) {
     let used = tail - head
-    // Only over at least as many sent bytes as are moved: a slow reader must not cost a move a frame.
+    // Only over at least as many sent bytes as are moved: a slow reader must not cost a move a
+    // frame.
     if head > 0, head >= used, used + size <= capacity {
       memmove(start!, start! + head, used)
     } else {

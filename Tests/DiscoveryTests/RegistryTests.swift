@@ -132,7 +132,8 @@ struct ContentTests {
     #expect(query.namespace.isEmpty)
     #expect(!query.recursive && !query.inclusive && !query.detailed)
     #expect(query.labels.isEmpty)
-    let text = #"{"namespace":"a.b","recursive":true,"inclusive":true,"#
+    let text =
+      #"{"namespace":"a.b","recursive":true,"inclusive":true,"#
       + #""detailed":true,"labels":{"x":""}}"#
     let full = try DiscoveryQuery(JSONReader.read(Array(text.utf8)))
     #expect(full.namespace == Array("a.b".utf8))

@@ -141,7 +141,8 @@ import Testing
   @Test func aReaderMayCloseWhileItReads() async throws {
     final class Closer: ByteReader {
       let stream: ByteStream
-      nonisolated(unsafe) let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4, alignment: 1)
+      nonisolated(unsafe) let buffer = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: 4, alignment: 1)
       var reads = 0
       var ends = 0
       init(_ stream: ByteStream) { self.stream = stream }

@@ -44,7 +44,8 @@ final class Collector: ByteReader {
 @LoopActor
 final class Echo: ByteReader {
   private let stream: ByteStream
-  private nonisolated(unsafe) let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16384, alignment: 16)
+  private nonisolated(unsafe) let buffer = UnsafeMutableRawBufferPointer.allocate(
+    byteCount: 16384, alignment: 16)
 
   init(_ stream: ByteStream) throws {
     self.stream = stream

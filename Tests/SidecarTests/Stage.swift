@@ -33,8 +33,8 @@ private final class StagePeer {
   }
 }
 
-/// The sidecar's core with peers, played by a test in virtual time. It does what the shell does, with
-/// sockets that take everything at once.
+/// The sidecar's core with peers, played by a test in virtual time. It does what the shell does,
+/// with sockets that take everything at once.
 final class Stage {
   let core: Core
   private(set) var now: UInt64 = 1_000_000
@@ -200,8 +200,8 @@ enum FrameBytes {
     length(header.utf8.count) + length(content.count) + Array(header.utf8) + content
   }
 
-  /// The frames that `bytes`, written by the sidecar, are. Anything else is reported as a frame whose
-  /// header is null.
+  /// The frames that `bytes`, written by the sidecar, are. Anything else is reported as a frame
+  /// whose header is null.
   static func frames(_ bytes: [UInt8]) -> [ReceivedFrame] {
     var frames: [ReceivedFrame] = []
     var rest = bytes[...]

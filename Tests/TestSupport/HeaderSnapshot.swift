@@ -42,8 +42,8 @@ public enum HeaderSnapshot {
     return .object(members)
   }
 
-  /// Of a header as a vector spells it, what `json` would show: known fields of their kind only, and
-  /// nothing false.
+  /// Of a header as a vector spells it, what `json` would show: known fields of their kind only,
+  /// and nothing false.
   public static func known(_ header: SpelledJSON) -> SpelledJSON {
     .object((header.members ?? []).filter { isShown($0.name, $0.value) })
   }

@@ -1,4 +1,5 @@
-/// JSON as tests compare it, as it was spelled: strings are bytes, numbers keep their spelling, keys have no order.
+/// JSON as tests compare it, as it was spelled: strings are bytes, numbers keep their spelling,
+/// keys have no order.
 ///
 /// It has its own reader, so that what the header scanner says is held against someone else's word,
 /// and so that "é" in one piece and in two are two keys, which a Swift dictionary would make one.

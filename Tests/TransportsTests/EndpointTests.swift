@@ -31,7 +31,10 @@ import Transports
 
   @Test(arguments: [
     (["COAGENT_URL": "tcp://h:1", "XDG_RUNTIME_DIR": "/run/user/1"], "tcp://h:1"),
-    (["COAGENT_URL": "", "XDG_RUNTIME_DIR": "/run/user/1"], "unix:/run/user/1/coagent/coagentd.sock"),
+    (
+      ["COAGENT_URL": "", "XDG_RUNTIME_DIR": "/run/user/1"],
+      "unix:/run/user/1/coagent/coagentd.sock"
+    ),
     (["XDG_RUNTIME_DIR": "/run/user/1/"], "unix:/run/user/1/coagent/coagentd.sock"),
     (["TMPDIR": "/var/tmp"], "unix:/var/tmp/coagent-\(geteuid())/coagentd.sock"),
     ([:], "unix:/tmp/coagent-\(geteuid())/coagentd.sock"),

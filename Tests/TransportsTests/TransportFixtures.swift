@@ -30,7 +30,8 @@ func manyNumbered(_ count: Int) -> [UInt8] {
   return bytes
 }
 
-/// Bytes of which every part looks different. Made eight at a time: unoptimized tests make megabytes.
+/// Bytes of which every part looks different. Made eight at a time: unoptimized tests make
+/// megabytes.
 func pattern(_ count: Int) -> [UInt8] {
   let words = (count + 7) / 8
   let bytes = [UInt8](unsafeUninitializedCapacity: words * 8) { buffer, filled in
@@ -46,12 +47,13 @@ func pattern(_ count: Int) -> [UInt8] {
   return Array(bytes[..<count])
 }
 
-/// Compares in one step, and says nothing of the elements: a difference of megabytes takes minutes to
-/// describe.
+/// Compares in one step, and says nothing of the elements: a difference of megabytes takes minutes
+/// to describe.
 func isSame(_ left: [UInt8], _ right: [UInt8]) -> Bool {
-  left.count == right.count && left.withUnsafeBytes { left in
-    right.withUnsafeBytes { memcmp(left.baseAddress!, $0.baseAddress!, left.count) == 0 }
-  }
+  left.count == right.count
+    && left.withUnsafeBytes { left in
+      right.withUnsafeBytes { memcmp(left.baseAddress!, $0.baseAddress!, left.count) == 0 }
+    }
 }
 
 /// Lets the loop run, without any event being needed.

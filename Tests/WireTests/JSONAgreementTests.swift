@@ -11,9 +11,10 @@ struct JSONAgreementTests {
     #"{"op":"call","id":1,"labels":{"env":"prod"},"ext":{"a":"b","c":7}}"#,
   ]
   // Bytes that matter to a JSON reader more than chance would have it.
-  private static let spice: [UInt8] = Array("{}[]\",:\\u0019e.+-ntf d8D \n\t\u{0}\u{7F}".utf8) + [
-    0x80, 0xBF, 0xC0, 0xC3, 0xE2, 0xED, 0xA0, 0xF0, 0xFF,
-  ]
+  private static let spice: [UInt8] =
+    Array("{}[]\",:\\u0019e.+-ntf d8D \n\t\u{0}\u{7F}".utf8) + [
+      0x80, 0xBF, 0xC0, 0xC3, 0xE2, 0xED, 0xA0, 0xF0, 0xFF,
+    ]
 
   @Test func whatWeReadFoundationReadsTheSame() {
     var random = Seeded(state: 0x5EED_2026)

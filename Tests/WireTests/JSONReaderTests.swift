@@ -27,8 +27,9 @@ struct JSONReaderTests {
   }
 
   @Test func everyEscapeIsRead() throws {
-    #expect(try read(#""\"\\\/\b\f\n\r\t\u00e9\uD83D\uDE00\u0000""#)
-      == .string("\"\\/\u{8}\u{C}\n\r\t\u{E9}\u{1F600}\u{0}"))
+    #expect(
+      try read(#""\"\\\/\b\f\n\r\t\u00e9\uD83D\uDE00\u0000""#)
+        == .string("\"\\/\u{8}\u{C}\n\r\t\u{E9}\u{1F600}\u{0}"))
     #expect(try read("\"plain é 😀 then \\n\"") == .string("plain é 😀 then \n"))
   }
 
@@ -70,10 +71,11 @@ struct JSONReaderTests {
     #expect(isRefused(Array(text.utf8)))
   }
 
-  @Test(arguments: [
-    [0x80], [0xC0, 0xAF], [0xC3], [0xE2, 0x82], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80],
-    [0xF8, 0x88, 0x80, 0x80, 0x80], [0xFF], [0xC1, 0x81], [0xE0, 0x80, 0x80],
-  ] as [[UInt8]])
+  @Test(
+    arguments: [
+      [0x80], [0xC0, 0xAF], [0xC3], [0xE2, 0x82], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80],
+      [0xF8, 0x88, 0x80, 0x80, 0x80], [0xFF], [0xC1, 0x81], [0xE0, 0x80, 0x80],
+    ] as [[UInt8]])
   func whatIsNotUTF8IsRefused(_ bad: [UInt8]) {
     #expect(isRefused([0x22] + bad + [0x22]))
     #expect(isRefused([0x22, 0x5C, 0x6E] + bad + [0x22]))
