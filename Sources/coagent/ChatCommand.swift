@@ -5,8 +5,8 @@ struct Chat: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "chat", abstract: "Talk with an agent, line by line.",
     discussion: """
-      Each line is sent as {"role":"user","content":LINE}, or as plain text. Without a session in the address, the
-      conversation gets one of its own. Ctrl-C stops a reply, Ctrl-D ends.
+      Each line is sent as {"role":"user","content":LINE}, or as plain text. Without a session in \
+      the address, the conversation gets one of its own. Ctrl-C stops a reply, Ctrl-D ends.
       """)
 
   @Argument(help: "The agent: name or name:session.")
