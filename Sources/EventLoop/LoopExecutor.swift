@@ -147,10 +147,11 @@ public final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     self.runOwnJobs()
     LoopActor.assumeIsolated { self.hooks.run(.beforeWaiting) }
     self.keepTurning()
+    // What is asked for from here on, by the events of this turn too, is one more turn.
+    self.wantsTurn = false
   }
 
   private func didPoll() {
-    self.wantsTurn = false
     self.runOwnJobs()
     LoopActor.assumeIsolated { self.hooks.run(.afterEvents) }
     self.keepTurning()

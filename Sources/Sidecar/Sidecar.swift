@@ -112,10 +112,13 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
 
   public func didStall(_ connection: FrameConnection) {
     core.waits(Int32(connection.tag), now: LoopClock.turnMs)
+    // It comes while the turn's effects are being sent: what it leads to needs a turn of its own.
+    LoopActor.requestTurn()
   }
 
   public func didDrain(_ connection: FrameConnection) {
     core.drained(Int32(connection.tag), now: LoopClock.turnMs)
+    LoopActor.requestTurn()
   }
 
   public func didClose(_ connection: FrameConnection, because error: StreamError?) {

@@ -89,6 +89,25 @@ import Testing
     hook.remove()
   }
 
+  @Test func aTurnThatAnEventAsksForComesToo() async throws {
+    // The loop is not polled meanwhile: that would be an event.
+    let another = Awaited<Void>("another turn, behind that of the event")
+    var turns = 0
+    var hasAsked = false
+    let hook = LoopHook(.afterEvents) {
+      if hasAsked { turns += 1 }
+      if turns == 2 { another.happened() }
+    }
+    let wakeup = try Wakeup {
+      hasAsked = true
+      LoopActor.requestTurn()
+    }
+    wakeup.send()
+    try await another.value()
+    hook.remove()
+    wakeup.close()
+  }
+
   @Test func aHookMayRemoveItself() async throws {
     var runs = 0
     var hook: LoopHook?
