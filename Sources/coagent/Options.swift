@@ -15,7 +15,11 @@ struct Reach: ParsableArguments {
     options.client = "coagent-cli/\(ClientOptions.version)"
     options.tokenFile = tokenFile
     options.reconnects = reconnects
-    return try await Client.connect(url, options: options)
+    do {
+      return try await Client.connect(url, options: options)
+    } catch let error as AgentError where error.reason == Reason.badAddress.rawValue {
+      throw ValidationError(error.message)
+    }
   }
 
   /// Runs `body` with a client, so that Ctrl-C cancels what it does, down to the agents.
