@@ -1,7 +1,6 @@
 internal import Connections
 internal import EventLoop
 internal import Hosting
-internal import Synchronization
 internal import Wire
 
 /// An agent registered with a client, over all the connections that come and go.
@@ -9,8 +8,8 @@ final class RegisteredAgent: Sendable {
   let registration: Registration
   let host: AgentHost
   /// The registration's id on the present connection.
-  private let lane = Mutex<Lane?>(nil)
-  private let ending = Mutex<Ending>(.running([]))
+  private let lane = Guarded<Lane?>(nil)
+  private let ending = Guarded<Ending>(.running([]))
 
   private enum Ending {
     case running([CheckedContinuation<AgentError?, Never>])
@@ -62,7 +61,7 @@ final class AgentTable: Sendable {
     weak var client: Client?
   }
 
-  private let state = Mutex(State())
+  private let state = Guarded(State())
 
   init() {}
 

@@ -1,7 +1,6 @@
 internal import Connections
 internal import EventLoop
 internal import Hosting
-internal import Synchronization
 internal import Transports
 internal import Wire
 
@@ -33,7 +32,7 @@ public final class Client: Sendable {
 
   let endpoint: Endpoint
   let agents = AgentTable()
-  let state = Mutex(State(phase: .waiting([:])))
+  let state = Guarded(State(phase: .waiting([:])))
   private let greeting: Greeting
   private let options: ClientOptions
 

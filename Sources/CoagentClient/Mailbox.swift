@@ -1,7 +1,6 @@
 internal import Connections
 internal import EventLoop
 internal import Hosting
-internal import Synchronization
 internal import Wire
 
 /// The id of an own call, which it has once the loop has written it.
@@ -48,7 +47,7 @@ final class Answer: Sendable {
     case over
   }
 
-  private let state = Mutex(State.open)
+  private let state = Guarded(State.open)
 
   init() {}
 
@@ -100,7 +99,7 @@ final class Mailbox: Sendable {
     var isOpen = true
   }
 
-  private let state = Mutex(State())
+  private let state = Guarded(State())
   private let wake: @Sendable () -> Void
 
   init(wake: @escaping @Sendable () -> Void) { self.wake = wake }

@@ -1,4 +1,3 @@
-internal import Synchronization
 internal import Wire
 
 /// A function as an agent.
@@ -35,7 +34,7 @@ public final class AgentHost: Sendable {
 
   private let source: AgentSource
   /// By the bytes of their names: two spellings of one text are two sessions.
-  private let sessions = Mutex<[[UInt8]: Making]>([:])
+  private let sessions = Guarded<[[UInt8]: Making]>([:])
 
   public init(_ source: AgentSource) { self.source = source }
 

@@ -1,4 +1,3 @@
-internal import Synchronization
 public import Wire
 
 /// A call in progress, seen by its caller: input one way, replies the other.
@@ -12,7 +11,7 @@ public final class Call: Sendable {
   private let outlet: Outlet?
   private let endInput: @Sendable () -> Void
   private let onCancel: @Sendable () -> Void
-  private let isOver = Mutex(false)
+  private let isOver = Guarded(false)
 
   /// For whoever carries calls: the two ends, and what to do when the caller has had enough.
   public init(

@@ -1,4 +1,3 @@
-internal import Synchronization
 public import Wire
 
 /// The receiving end of one direction of a call: frames wait here until they are read.
@@ -46,7 +45,7 @@ public final class Inbox: Sendable {
     }
   }
 
-  private let state = Mutex(State())
+  private let state = Guarded(State())
   private let thresholdBytes: Int
   private let onConsumed: @Sendable (Int) -> Void
 

@@ -1,4 +1,3 @@
-internal import Synchronization
 public import Wire
 
 /// The sending end of one direction of a call: frames go out while the receiver permits it.
@@ -29,14 +28,14 @@ public final class Outlet: Sendable {
     var hasOpenMessage = false
   }
 
-  private let state: Mutex<State>
+  private let state: Guarded<State>
   /// The longest content of a frame, in bytes.
   public let contentMax: Int
   private let write: @Sendable (Frame) -> Void
 
   /// `write` takes a frame for which there is credit, in order. It must not call back.
   public init(creditBytes: Int, contentMax: Int, write: @escaping @Sendable (Frame) -> Void) {
-    state = Mutex(State(creditBytes: creditBytes))
+    state = Guarded(State(creditBytes: creditBytes))
     self.contentMax = contentMax
     self.write = write
   }

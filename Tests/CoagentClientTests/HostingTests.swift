@@ -1,5 +1,4 @@
 import CoagentClient
-import Synchronization
 import TestSupport
 import Testing
 
@@ -90,7 +89,7 @@ private func registered(
   @Test func repliesWaitForCredit() async throws {
     try await FakeSidecar.running { sidecar in
       try await withClient(sidecar.url) { client in
-        let sent = Mutex(0)
+        let sent = Guarded(0)
         _ = try await registered(sidecar) {
           try await client.register("stream") { _, reply in
             for number in 1...3 {
@@ -275,7 +274,7 @@ extension Client {
     struct NoMemory: Error {}
     try await FakeSidecar.running { sidecar in
       try await withClient(sidecar.url) { client in
-        let attempts = Mutex(0)
+        let attempts = Guarded(0)
         _ = try await registered(sidecar) {
           try await client.register(
             "counter",
