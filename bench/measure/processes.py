@@ -246,9 +246,9 @@ def memory_bytes(pid: int, field: str = "VmRSS") -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time used so far, by all threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Processor time used so far, by all threads there are."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
 def python(script: str) -> list[str | Path]:

@@ -113,7 +113,7 @@ def shown(value: float | None, unit: str) -> str:
     if unit.endswith("/s"):
         return f"{value:,.0f}"
     if unit in ("µs", "ns", "ms", "KiB", "MiB", "B", "%"):
-        return f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
+        return f"{value:,.2f}" if value < 10 else f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
     return f"{value:,.2f}"
 
 
