@@ -33,7 +33,8 @@ static void must_be_inside(const uint8_t *text, size_t size, struct coagent_slic
 static int has(const struct coagent_header *h, int field) { return h->present >> field & 1; }
 
 // Writes every field that was found, in the order of their numbers.
-static size_t write_again(uint8_t *to, const uint8_t *text, size_t size, const struct coagent_header *h) {
+static size_t write_again(
+    uint8_t *to, const uint8_t *text, size_t size, const struct coagent_header *h) {
   uint8_t *at = to;
   *at++ = '{';
   for (int field = 0; field < COAGENT_FIELDS; field++) {
@@ -86,7 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size) {
       else if (field < COAGENT_INTEGERS_END)
         assert(first.integers[field - COAGENT_STRINGS] == second.integers[field - COAGENT_STRINGS]);
       else if (field >= COAGENT_BOOLEANS_END)
-        must_equal(first.objects[field - COAGENT_BOOLEANS_END], second.objects[field - COAGENT_BOOLEANS_END]);
+        must_equal(first.objects[field - COAGENT_BOOLEANS_END],
+                 second.objects[field - COAGENT_BOOLEANS_END]);
     }
     free(again);
   }

@@ -29,7 +29,8 @@ static void print_header(const struct coagent_header *h) {
 int main(void) {
   uint8_t prefix[4];
   while (fread(prefix, 1, 4, stdin) == 4) {
-    size_t length = (size_t)prefix[0] << 24 | (size_t)prefix[1] << 16 | (size_t)prefix[2] << 8 | prefix[3];
+    size_t length = (size_t)prefix[0] << 24 | (size_t)prefix[1] << 16
+                    | (size_t)prefix[2] << 8 | prefix[3];
     uint8_t *text = malloc(length ? length : 1);
     struct coagent_header header;
     if (!text || fread(text, 1, length, stdin) != length) return 2;

@@ -29,7 +29,9 @@ static int fail(struct scan *s, int fault) {
 }
 
 static inline void skip_space(struct scan *s) {
-  while (s->at < s->end && (*s->at == ' ' || *s->at == '\t' || *s->at == '\n' || *s->at == '\r')) s->at++;
+  while (s->at < s->end
+         && (*s->at == ' ' || *s->at == '\t' || *s->at == '\n' || *s->at == '\r'))
+    s->at++;
 }
 
 static inline int take(struct scan *s, uint8_t byte) {
@@ -65,7 +67,10 @@ static int32_t hex4(const uint8_t *p, const uint8_t *end) {
   if (end - p < 4) return -1;
   for (int i = 0; i < 4; i++) {
     uint8_t c = p[i];
-    int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    int digit = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
     if (digit < 0) return -1;
     value = value * 16 + digit;
   }
@@ -108,7 +113,8 @@ static int scan_escape(struct scan *s, uint8_t **to) {
   uint32_t scalar = (uint32_t)unit;
   if (unit >= 0xDC00 && unit <= 0xDFFF) return fail(s, COAGENT_HEADER_STRING);
   if (unit >= 0xD800 && unit <= 0xDBFF) {
-    if (s->end - s->at < 6 || s->at[0] != '\\' || s->at[1] != 'u') return fail(s, COAGENT_HEADER_STRING);
+    if (s->end - s->at < 6 || s->at[0] != '\\' || s->at[1] != 'u')
+      return fail(s, COAGENT_HEADER_STRING);
     int32_t low = hex4(s->at + 2, s->end);
     if (low < 0xDC00 || low > 0xDFFF) return fail(s, COAGENT_HEADER_STRING);
     s->at += 6;
@@ -118,9 +124,9 @@ static int scan_escape(struct scan *s, uint8_t **to) {
   return 1;
 }
 
-// Passes over what most strings consist of: ASCII that is no quote, backslash or control. Eight bytes
-// at a time: each test sets the high bit of the bytes that it finds (Mycroft's trick; a bit set above
-// a found byte may be wrong, the lowest never is).
+// Passes over what most strings consist of: ASCII that is no quote, backslash or control. Eight
+// bytes at a time: each test sets the high bit of the bytes that it finds (Mycroft's trick; a bit
+// set above a found byte may be wrong, the lowest never is).
 static inline uint8_t *skip_plain(uint8_t *p, const uint8_t *end) {
   const uint64_t ones = 0x0101010101010101ULL, highs = 0x8080808080808080ULL;
   while (end - p >= 8) {
@@ -135,8 +141,8 @@ static inline uint8_t *skip_plain(uint8_t *p, const uint8_t *end) {
   return p;
 }
 
-// A string, s->at behind its opening quote. With `decode` its escapes are decoded in place; without,
-// the text stays as it is (what is inside `ext` is copied on as written).
+// A string, s->at behind its opening quote. With `decode` its escapes are decoded in place;
+// without, the text stays as it is (what is inside `ext` is copied on as written).
 static int scan_string(struct scan *s, struct coagent_slice *slice, int *escaped, int decode) {
   uint8_t *start = s->at, *to = NULL;
   *escaped = 0;
@@ -167,7 +173,8 @@ static int scan_string(struct scan *s, struct coagent_slice *slice, int *escaped
   return 1;
 }
 
-// A number by JSON's grammar. Returns 1 when it is one of our integers, 0 when it is another number.
+// A number by JSON's grammar. Returns 1 when it is one of our integers, 0 when it is another
+// number.
 static int scan_number(struct scan *s, uint64_t *value) {
   uint8_t *p = s->at, *end = s->end;
   int ours = 1;
@@ -202,7 +209,8 @@ static int scan_number(struct scan *s, uint64_t *value) {
 }
 
 static int scan_word(struct scan *s, const char *word, size_t length) {
-  if ((size_t)(s->end - s->at) < length || memcmp(s->at, word, length)) return fail(s, COAGENT_HEADER_SYNTAX);
+  if ((size_t)(s->end - s->at) < length || memcmp(s->at, word, length))
+    return fail(s, COAGENT_HEADER_SYNTAX);
   s->at += length;
   return 1;
 }
@@ -262,8 +270,8 @@ static int seen_before(const struct coagent_slice *keys, size_t count, struct co
   return 0;
 }
 
-// A key of labels, ext or details: 1 to 128 bytes without U+007F to U+009F. That none is below U+0020
-// and that it is UTF-8 scan_string knows.
+// A key of labels, ext or details: 1 to 128 bytes without U+007F to U+009F. That none is below
+// U+0020 and that it is UTF-8 scan_string knows.
 static int is_plain_key(struct coagent_slice key) {
   if (!key.length || key.length > COAGENT_KEY_BYTES_MAX) return 0;
   for (size_t i = 0; i < key.length; i++) {
@@ -273,8 +281,8 @@ static int is_plain_key(struct coagent_slice key) {
   return 1;
 }
 
-// Whether a key inside an object has U+007F or U+0080-9F in it (C2 80 to C2 9F in UTF-8). Those below
-// U+0020 no string has.
+// Whether a key inside an object has U+007F or U+0080-9F in it (C2 80 to C2 9F in UTF-8). Those
+// below U+0020 no string has.
 static int has_control(struct coagent_slice key) {
   for (size_t i = 0; i < key.length; i++) {
     if (key.start[i] == 0x7F) return 1;
@@ -331,7 +339,9 @@ static int scan_object(struct scan *s, int strings_only, struct coagent_slice *s
   return 1;
 }
 
-static inline int is(const struct coagent_slice *key, const char *name) { return !memcmp(key->start, name, key->length); }
+static inline int is(const struct coagent_slice *key, const char *name) {
+  return !memcmp(key->start, name, key->length);
+}
 
 // The field of a key, by its length and bytes, or -1.
 static int find_field(struct coagent_slice key) {
@@ -367,14 +377,21 @@ static int find_field(struct coagent_slice key) {
            : is(&key, "version") ? COAGENT_VERSION : is(&key, "dropped") ? COAGENT_DROPPED : -1;
     case 8: return is(&key, "features") ? COAGENT_FEATURES : -1;
     case 9:
-      return is(&key, "exclusive") ? COAGENT_EXCLUSIVE : is(&key, "unordered") ? COAGENT_UNORDERED : -1;
+      return is(&key, "exclusive") ? COAGENT_EXCLUSIVE
+           : is(&key, "unordered") ? COAGENT_UNORDERED
+                                   : -1;
     case 10:
-      return is(&key, "timeout_ms") ? COAGENT_TIMEOUT_MS : is(&key, "connection") ? COAGENT_CONNECTION : -1;
+      return is(&key, "timeout_ms") ? COAGENT_TIMEOUT_MS
+           : is(&key, "connection") ? COAGENT_CONNECTION
+                                    : -1;
     case 11:
-      return is(&key, "description") ? COAGENT_DESCRIPTION : is(&key, "concurrency") ? COAGENT_CONCURRENCY
+      return is(&key, "description") ? COAGENT_DESCRIPTION
+           : is(&key, "concurrency") ? COAGENT_CONCURRENCY
            : is(&key, "max_content") ? COAGENT_MAX_CONTENT : -1;
     case 12:
-      return is(&key, "content_type") ? COAGENT_CONTENT_TYPE : is(&key, "heartbeat_ms") ? COAGENT_HEARTBEAT_MS : -1;
+      return is(&key, "content_type") ? COAGENT_CONTENT_TYPE
+           : is(&key, "heartbeat_ms") ? COAGENT_HEARTBEAT_MS
+                                      : -1;
     case 19: return is(&key, "session_concurrency") ? COAGENT_SESSION_CONCURRENCY : -1;
     default: return -1;
   }
@@ -412,7 +429,8 @@ static int scan_field(struct scan *s, struct coagent_header *h, int field) {
   } else if (field >= COAGENT_STRINGS && field < COAGENT_INTEGERS_END && c >= '0' && c <= '9') {
     good = scan_number(s, &h->integers[field - COAGENT_STRINGS]);
     if (s->fault) return 0;
-  } else if (field >= COAGENT_INTEGERS_END && field < COAGENT_BOOLEANS_END && (c == 't' || c == 'f')) {
+  } else if (field >= COAGENT_INTEGERS_END && field < COAGENT_BOOLEANS_END
+             && (c == 't' || c == 'f')) {
     if (!(c == 't' ? scan_word(s, "true", 4) : scan_word(s, "false", 5))) return 0;
     if (c == 't') h->truths |= 1ULL << field;
     good = 1;
@@ -434,7 +452,8 @@ static int scan_key(struct scan *s, struct coagent_slice *key) {
   key->start = s->at;
   key->length = (size_t)(p - s->at);
   if (p >= s->end) return fail(s, COAGENT_HEADER_SYNTAX);
-  if (*p != '"' || !key->length || !(*key->start >= 'a' && *key->start <= 'z')) return fail(s, COAGENT_HEADER_KEY);
+  if (*p != '"' || !key->length || !(*key->start >= 'a' && *key->start <= 'z'))
+    return fail(s, COAGENT_HEADER_KEY);
   s->at = p + 1;
   return 1;
 }

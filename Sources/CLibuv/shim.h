@@ -136,7 +136,8 @@ static inline int coagent_peer_address(int fd, struct sockaddr_storage *out) {
 }
 
 // libuv writes to sockets without MSG_NOSIGNAL. A write to a closed peer raises SIGPIPE in the
-// thread that writes, so it is enough, and no concern of the rest of the process, to block it there.
+// thread that writes, so it is enough, and no concern of the rest of the process, to block it
+// there.
 static inline void coagent_block_sigpipe(void) {
   sigset_t set;
   sigemptyset(&set);

@@ -1,5 +1,5 @@
-/// Numbers that are random enough to choose a replica by: SplitMix64, without a system call, and the
-/// same again from the same seed.
+/// Numbers that are random enough to choose a replica by: SplitMix64, without a system call, and
+/// the same again from the same seed.
 struct Dice {
   private var state: UInt64
 

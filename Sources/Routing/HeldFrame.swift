@@ -1,10 +1,12 @@
 internal import Glibc
 internal import Wire
 
-/// A frame that waits: for its turn in a mailbox, for a window, or for room in a connection's buffer.
+/// A frame that waits: for its turn in a mailbox, for a window, or for room in a connection's
+/// buffer.
 ///
-/// It keeps the header's fields as they will be written, without `op` and `id`: the receiver's id is
-/// often not known yet. A plain record in its own memory, freed by whoever takes it from its queue.
+/// It keeps the header's fields as they will be written, without `op` and `id`: the receiver's id
+/// is often not known yet. A plain record in its own memory, freed by whoever takes it from its
+/// queue.
 struct HeldFrame {
   var next: UnsafeMutablePointer<HeldFrame>?
   /// The header's fields, then, unless there is a block, the content.

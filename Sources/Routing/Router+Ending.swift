@@ -144,8 +144,8 @@ extension Router {
     }
   }
 
-  /// Ends a call for its caller, whatever it is doing, and everything below it. A host that has it is
-  /// told to stop, with `word` or the failure's reason, and keeps its place until it has.
+  /// Ends a call for its caller, whatever it is doing, and everything below it. A host that has it
+  /// is told to stop, with `word` or the failure's reason, and keeps its place until it has.
   func fail(_ call: CallIndex, _ failure: Failure, word: String = "") {
     let record = calls.at(call)
     let caller = record.pointee.caller

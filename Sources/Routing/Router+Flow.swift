@@ -417,8 +417,9 @@ extension Router {
     let direction = way == .reply ? record.pointee.replies : record.pointee.input
     let (receiver, _) = receiver(record, way)
     let (sender, id) = self.receiver(record, way == .reply ? .input : .reply)
-    guard sender >= 0, record.pointee.state == .running || record.pointee.state == .waiting
-      || record.pointee.state == .abandoned
+    guard sender >= 0,
+      record.pointee.state == .running || record.pointee.state == .waiting
+        || record.pointee.state == .abandoned
     else { return }
     if way == .input, !record.pointee.acceptsInput || record.pointee.inputEnded { return }
     let reach = max(min(direction.window, Limits.windowBytesDefault), direction.floor)

@@ -26,7 +26,8 @@ extension Router {
     let name = header[.name]
     guard Address.isName(name) else {
       return Failure(
-        .badAddress, "\"\(name.text)\" is no name: segments of letters, digits, _ and -, joined by"
+        .badAddress,
+        "\"\(name.text)\" is no name: segments of letters, digits, _ and -, joined by"
           + " dots, \(Limits.nameBytesMax) bytes at most", detail: ("field", .text("name")))
     }
     let size = content.count + header.length
@@ -89,7 +90,8 @@ extension Router {
       if registry.replicaCount(of: agent) > 0,
         header[.exclusive] || agents[Int(agent)].isExclusive
       {
-        return Failure(.nameRegistered, "\"\(name.text)\" is registered, and one of the two is exclusive")
+        return Failure(
+          .nameRegistered, "\"\(name.text)\" is registered, and one of the two is exclusive")
       }
     }
     if state.pointee.replicas.count >= limits.namesMax {

@@ -114,7 +114,8 @@ extension Router {
   private func checkFields(_ header: Header) -> Failure? {
     guard header.has(.to) else {
       return Failure(
-        .missingField, "\(header[.op].text): field \"to\" is missing", detail: ("field", .text("to")))
+        .missingField, "\(header[.op].text): field \"to\" is missing",
+        detail: ("field", .text("to")))
     }
     if header.has(.run) {
       return Failure(

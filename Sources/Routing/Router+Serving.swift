@@ -21,8 +21,8 @@ extension Router {
       ? 0 : replicas.at(session.pointee.replica).pointee.sessionConcurrency
   }
 
-  /// Uses the places of a replica: for sessions that wait for one, each in turn, and for its agent's
-  /// line, in turn with them [CAL-9].
+  /// Uses the places of a replica: for sessions that wait for one, each in turn, and for its
+  /// agent's line, in turn with them [CAL-9].
   func serveReplica(_ index: ReplicaIndex) {
     let replica = replicas.at(index)
     let agent = Int(replica.pointee.agent)
@@ -146,7 +146,8 @@ extension Router {
     if record.pointee.isOneway { writer.truth("oneway") }
     if record.pointee.isObserve { writer.truth("observe") }
     if record.pointee.deadline > 0 {
-      writer.integer("timeout_ms", max(1, record.pointee.deadline &- min(now, record.pointee.deadline)))
+      writer.integer(
+        "timeout_ms", max(1, record.pointee.deadline &- min(now, record.pointee.deadline)))
     }
     writer.integer("window", UInt64(openReplies(record)))
     switch opening {

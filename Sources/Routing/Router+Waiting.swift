@@ -4,7 +4,8 @@ internal import Wire
 /// Mailboxes of sessions and lines of agents: what waits there, how much of it may, and whom it is
 /// charged to.
 extension Router {
-  /// Keeps a call's opening frame, unless the mailbox or the connection has enough waiting [CAL-10].
+  /// Keeps a call's opening frame, unless the mailbox or the connection has enough waiting
+  /// [CAL-10].
   func wait(_ call: CallIndex, _ opening: Opening, _ line: WaitingLine) -> Failure? {
     let size: Int
     switch opening {

@@ -27,12 +27,12 @@ struct Failure {
 
 /// Brings every message from who sends it to who handles it, and every reply back.
 ///
-/// It is synchronous: an event comes in (a frame, a lost connection, a timer), and what follows from
-/// it is appended to connections' out buffers before the call returns. It has no socket and no clock;
-/// the owner says what time it is, in `now`, before each event.
+/// It is synchronous: an event comes in (a frame, a lost connection, a timer), and what follows
+/// from it is appended to connections' out buffers before the call returns. It has no socket and no
+/// clock; the owner says what time it is, in `now`, before each event.
 ///
-/// Its parts: `Router+Opening` (call and send), `Router+Placement` (which replica), `Router+Waiting` and
-  /// `Router+Serving` (mailboxes, lines, who is next),
+/// Its parts: `Router+Opening` (call and send), `Router+Placement` (which replica),
+/// `Router+Waiting` and `Router+Serving` (mailboxes, lines, who is next),
 /// `Router+Flow` (data and credit), `Router+Ending` (terminal frames, cancel, deadlines),
 /// `Router+Sessions`, `Router+Hosts` (register, lost connections, goodbye).
 public final class Router {
@@ -172,13 +172,14 @@ public final class Router {
     case .unknown, .hello, .welcome, .ping, .pong, .goodbye, .close:
       let op = header[.op].text
       refuse(
-        connection, nil, Failure(.unknownOp, "no operation \"\(op)\" here", detail: ("op", .text(op))))
+        connection, nil,
+        Failure(.unknownOp, "no operation \"\(op)\" here", detail: ("op", .text(op))))
       return nil
     }
   }
 
-  /// A known field of the wrong kind, or one that is missing: the frame's id is refused, or, if it has
-  /// none, nobody in particular.
+  /// A known field of the wrong kind, or one that is missing: the frame's id is refused, or, if it
+  /// has none, nobody in particular.
   func refuseField(
     _ connection: ConnectionIndex, _ header: Header, _ reason: Reason, _ field: String
   ) -> ConnectionFault? {

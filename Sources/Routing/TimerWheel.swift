@@ -25,7 +25,8 @@ public enum TimerKind: UInt8, Sendable {
 /// The number of a timer that is set.
 public typealias TimerIndex = Int32
 
-/// Timers in slots of 10 ms: a hierarchy of five wheels of 64 slots each (Varghese and Lauck, 1987).
+/// Timers in slots of 10 ms: a hierarchy of five wheels of 64 slots each (Varghese and Lauck,
+/// 1987).
 ///
 /// Setting and cancelling cost a link and an unlink, however many there are. Time is what the owner
 /// says it is, in milliseconds.
@@ -74,8 +75,8 @@ struct TimerWheel: ~Copyable {
     return nextTick().map { $0 * Self.slotMs }
   }
 
-  /// Moves time on to `now` and takes one timer that is due; call until it returns nil. A timer that
-  /// was returned is gone.
+  /// Moves time on to `now` and takes one timer that is due; call until it returns nil. A timer
+  /// that was returned is gone.
   mutating func advance(to now: UInt64) -> (kind: TimerKind, index: Int32)? {
     let target = now / Self.slotMs
     while true {

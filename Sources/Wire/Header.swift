@@ -117,8 +117,8 @@ public enum HeaderFault: Int32, Error, Sendable {
 
 /// A frame's header, read by one pass over its bytes.
 ///
-/// It owns the table of what was found, not the bytes: slices are valid until the decoder that filled
-/// it reads on. Strings come without their escapes; objects as their JSON text.
+/// It owns the table of what was found, not the bytes: slices are valid until the decoder that
+/// filled it reads on. Strings come without their escapes; objects as their JSON text.
 public final class Header {
   private let found: UnsafeMutablePointer<coagent_header>
   /// How long the header was on the wire, in bytes.

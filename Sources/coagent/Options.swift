@@ -64,7 +64,8 @@ struct Sending: ParsableArguments {
   @Option(
     name: [.customShort("H"), .customLong("header")],
     help: ArgumentHelp(
-      "A header: type:T names the kind of message, content_type:T its format, trace:T the trace; others travel as ext.",
+      "A header: type:T names the kind of message, content_type:T its format, trace:T the trace; "
+        + "others travel as ext.",
       valueName: "name:value"))
   var headers: [String] = []
 

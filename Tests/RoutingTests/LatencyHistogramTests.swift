@@ -44,7 +44,8 @@ extension LatencyHistogram {
     var histogram = LatencyHistogram()
     var times: [UInt64] = []
     for _ in 0..<3_000 {
-      let time = UInt64.random(in: 1...(1 << UInt64.random(in: 0...24, using: &random)), using: &random)
+      let time = UInt64.random(
+        in: 1...(1 << UInt64.random(in: 0...24, using: &random)), using: &random)
       histogram.record(time)
       times.append(time)
     }

@@ -83,7 +83,9 @@ import Testing
     for number in 0..<600 { _ = slab.insert(number) }
     for number in stride(from: Int32(0), to: 600, by: 3) { slab.remove(number) }
     #expect(slab.indices() == (0..<600).filter { $0 % 3 != 0 })
-    let used = [slab.isUsed(1), slab.isUsed(3), slab.isUsed(599), slab.isUsed(600), slab.isUsed(-1)]
+    let used = [
+      slab.isUsed(1), slab.isUsed(3), slab.isUsed(599), slab.isUsed(600), slab.isUsed(-1),
+    ]
     #expect(used == [true, false, true, false, false])
   }
 
@@ -95,7 +97,8 @@ import Testing
       if dictionary.isEmpty || UInt64.random(in: 0..<100, using: &random) < 53 {
         let value = UInt64.random(in: 0...UInt64.max, using: &random)
         let index = slab.insert(value)
-        #expect(dictionary.updateValue(value, forKey: index) == nil, "a number in use was given again")
+        #expect(
+          dictionary.updateValue(value, forKey: index) == nil, "a number in use was given again")
       } else {
         let index = dictionary.first!.key
         #expect(slab.at(index).pointee == dictionary[index])

@@ -73,8 +73,8 @@ enum coagent_header_fault {
 #define COAGENT_EXT_BYTES_MAX 8192  // of ext with its braces: a longer one is of the wrong kind
 #define COAGENT_INTEGER_MAX 9007199254740991ULL  // 2^53 - 1: what a double holds exactly
 
-// Reads the header in `text` and fills `header`, whose slices point into `text`. Escapes are decoded
-// in place, so a text is read once. Returns COAGENT_HEADER_OK or what is wrong.
+// Reads the header in `text` and fills `header`, whose slices point into `text`. Escapes are
+// decoded in place, so a text is read once. Returns COAGENT_HEADER_OK or what is wrong.
 int coagent_header_scan(uint8_t *text, size_t length, struct coagent_header *header);
 
 // One field of its kind; only where its bit in `present` is set. Inline: Swift sees C arrays as

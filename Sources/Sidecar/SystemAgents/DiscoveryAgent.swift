@@ -13,7 +13,8 @@ final class DiscoveryAgent: SystemAgent {
   private let registry: Registry
   private let watches: Watches
   private var watching: [UInt64: SystemCall] = [:]
-  /// The last answer, for as long as it is true: many ask the same, and everything is much to write.
+  /// The last answer, for as long as it is true: many ask the same, and everything is much to
+  /// write.
   private var last: (request: [UInt8], generation: UInt64, reply: SystemReply)?
   private static let keptBytesMax = 4 << 20
 

@@ -1,0 +1,84 @@
+import Testing
+
+/// One file, one idea; one function, one screen.
+@Suite struct SizeTests {
+  private static let fileLinesMax = 400
+  private static let functionLinesMax = 70
+  private static let columnsMax = 100
+  private static let trackedBytesMax = 200 << 10
+
+  /// Longer than they should be and not divided yet, with their lines: they may only get shorter.
+  private static let longFiles: [String: Int] = [
+    "Sources/CHeaderParser/header_parser.c": 510,
+    "Sources/Routing/Router+Flow.swift": 500,
+    "Tests/ConnectionsTests/ClientConnectionTests.swift": 450,
+    "clients/python/tests/test_caller.py": 780,
+    "clients/python/tests/test_connection.py": 530,
+    "clients/python/tests/test_host.py": 940,
+  ]
+
+  @Test func filesAreShort() throws {
+    var findings: [Finding] = []
+    for file in try Repository.all()
+    where file.ends(with: ".swift", ".py", ".c", ".h", ".mjs", ".js", ".sh") {
+      let count = file.bytes.count { $0 == 0x0A }
+      let most = Self.longFiles[file.path] ?? Self.fileLinesMax
+      if count > most {
+        findings.append(Finding(path: file.path, what: "\(count) lines, \(most) are the most"))
+      }
+      if count <= Self.fileLinesMax && Self.longFiles[file.path] != nil {
+        findings.append(Finding(path: file.path, what: "is no long file any more"))
+      }
+    }
+    #expect(findings.isEmpty, "\(findings.report)")
+  }
+
+  @Test func functionsFitTheScreen() throws {
+    var findings: [Finding] = []
+    func take(_ path: String, _ functions: [FunctionLength]) {
+      findings += functions.filter { $0.lines > Self.functionLinesMax }.map {
+        Finding(
+          path: path, line: $0.line,
+          what: "a function of \($0.lines) lines, \(Self.functionLinesMax) are the most")
+      }
+    }
+    for file in try Repository.swift() { take(file.path, FunctionLength.inSwift(file)) }
+    for file in try Repository.all() where file.ends(with: ".py") {
+      take(file.path, FunctionLength.inPython(file.lines))
+    }
+    #expect(findings.isEmpty, "\(findings.report)")
+  }
+
+  @Test func linesFitTheScreen() throws {
+    var findings: [Finding] = []
+    for file in try Repository.all() where file.ends(with: ".swift", ".py", ".c", ".h", ".mjs") {
+      let lines = file.lines
+      guard lines.contains(where: { $0.unicodeScalars.count > Self.columnsMax }) else { continue }
+      // What is said to type checkers stands at the end of its line, however long that is.
+      let code =
+        file.ends(with: ".swift")
+        ? SwiftFile(file).code
+        : lines.map { $0.replacing(/\s*# (type: ignore|noqa).*$/, with: "") }
+      for (index, line) in lines.enumerated()
+      where Self.width(of: line, code: code[index]) > Self.columnsMax {
+        findings.append(
+          Finding(path: file.path, line: index + 1, what: "wider than \(Self.columnsMax) columns"))
+      }
+    }
+    #expect(findings.isEmpty, "\(findings.report)")
+  }
+
+  /// A text that people read is not broken for the width: it counts up to where code ends.
+  private static func width(of line: String, code: String) -> Int {
+    let width = line.unicodeScalars.count
+    if line.contains(/^\s*\/\//) { return width }
+    return min(width, code.reversed().drop { $0 == " " }.count)
+  }
+
+  @Test func nothingLargeIsTracked() throws {
+    let findings = try Repository.all().filter {
+      $0.isTracked && $0.bytes.count > Self.trackedBytesMax
+    }.map { Finding(path: $0.path, what: "\($0.bytes.count) bytes") }
+    #expect(findings.isEmpty, "\(findings.report)")
+  }
+}
