@@ -162,10 +162,11 @@ static void print_result(Caller *caller) {
   double per_second = seconds > 0 ? 1 / seconds : 0;
   latency_sort(&caller->latencies);
   printf(
-    "{\"begun\":%llu,\"calls\":%llu,\"seconds\":%.3f,\"calls_per_s\":%.1f,\"p50_us\":%.1f,\"p90_us\":%.1f,"
-    "\"p99_us\":%.1f,\"max_us\":%.1f,\"parts\":%llu,\"parts_per_s\":%.1f,\"bytes_per_s\":%.0f,"
-    "\"errors\":%llu}\n",
-    (unsigned long long)caller->begun, (unsigned long long)caller->done, seconds, (double)caller->done * per_second,
+    "{\"begun\":%llu,\"calls\":%llu,\"seconds\":%.3f,\"calls_per_s\":%.1f,\"p50_us\":%.1f,"
+    "\"p90_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,\"parts\":%llu,\"parts_per_s\":%.1f,"
+    "\"bytes_per_s\":%.0f,\"errors\":%llu}\n",
+    (unsigned long long)caller->begun, (unsigned long long)caller->done, seconds,
+    (double)caller->done * per_second,
     latency_us(&caller->latencies, 50), latency_us(&caller->latencies, 90),
     latency_us(&caller->latencies, 99), latency_us(&caller->latencies, 100),
     (unsigned long long)caller->parts, (double)caller->parts * per_second,

@@ -113,7 +113,8 @@ def shown(value: float | None, unit: str) -> str:
     if unit.endswith("/s"):
         return f"{value:,.0f}"
     if unit in ("µs", "ns", "ms", "KiB", "MiB", "B", "%"):
-        return f"{value:,.2f}" if value < 10 else f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
+        digits = 2 if value < 10 else 1 if value < 1000 else 0
+        return f"{value:,.{digits}f}"
     return f"{value:,.2f}"
 
 
