@@ -40,23 +40,24 @@ struct SystemAgentsSessionsTests {
     _ = try cast.call("bot:é:1")
     cast.stage.advance(by: 250)
     #expect(
-      try cast.list() == .object([
-        JSON.Member(
-          "sessions",
-          .array([
-            .object([
-              JSON.Member("address", .string("bot:é:1")),
-              JSON.Member("agent", .string("bot")),
-              JSON.Member("session", .string("é:1")),
-              JSON.Member("connection", .string("hosting")),
-              JSON.Member("state", .string("running")),
-              JSON.Member("running", .integer(1)),
-              JSON.Member("waiting", .integer(2)),
-              JSON.Member("idle_ms", .integer(0)),
-              JSON.Member("age_ms", .integer(250)),
-            ])
-          ])), JSON.Member("more", .truth(false)),
-      ]))
+      try cast.list()
+        == .object([
+          JSON.Member(
+            "sessions",
+            .array([
+              .object([
+                JSON.Member("address", .string("bot:é:1")),
+                JSON.Member("agent", .string("bot")),
+                JSON.Member("session", .string("é:1")),
+                JSON.Member("connection", .string("hosting")),
+                JSON.Member("state", .string("running")),
+                JSON.Member("running", .integer(1)),
+                JSON.Member("waiting", .integer(2)),
+                JSON.Member("idle_ms", .integer(0)),
+                JSON.Member("age_ms", .integer(250)),
+              ])
+            ])), JSON.Member("more", .truth(false)),
+        ]))
     for _ in 0..<3 {
       let id = try #require(first)
       cast.host.send(#"{"op":"data","id":\#(id),"end":true}"#)
