@@ -18,7 +18,8 @@ SETUP := $(VENV)/ready
 SWIFT_BUILD := swift build --build-path $(BUILD)
 # Exclusive access is checked at run time wherever tests run; in the daemon that is measured and
 # shipped it would be a fifth of what a call costs.
-SWIFT_RELEASE := $(SWIFT_BUILD) -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
+SWIFT_RELEASE := $(SWIFT_BUILD) -c release --static-swift-stdlib \
+  -Xswiftc -enforce-exclusivity=unchecked -Xswiftc -cross-module-optimization
 IMPORT_CHECK := --explicit-target-dependency-import-check error
 
 SWIFT_FILES := Package.swift Sources Tests examples/swift

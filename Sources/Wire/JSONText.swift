@@ -1,3 +1,4 @@
+internal import CHeaderParser
 internal import Glibc
 
 /// JSON at the level of bytes: the one place that escapes strings and spells integers.
@@ -45,29 +46,8 @@ public enum JSONText {
   public static func decimal(
     _ value: UInt64, to: UnsafeMutableRawPointer
   ) -> UnsafeMutableRawPointer {
-    if value < 10 {
-      to.storeBytes(of: UInt8(48 + value), as: UInt8.self)
-      return to + 1
-    }
-    var digits = 1
-    var bound: UInt64 = 10
-    while digits < 20 && value >= bound {
-      digits += 1
-      bound = bound &* 10
-    }
-    var rest = value
-    var index = digits
-    while rest >= 10 {
-      // Two digits at a time: 205 / 2048 is a tenth for all below 100.
-      let pair = UInt16(truncatingIfNeeded: rest % 100)
-      rest /= 100
-      let tens = (pair &* 205) >> 11
-      index -= 2
-      to.storeBytes(
-        of: (48 + tens) | (48 + (pair - tens * 10)) << 8, toByteOffset: index, as: UInt16.self)
-    }
-    if index > 0 { to.storeBytes(of: UInt8(48 + rest), as: UInt8.self) }
-    return to + digits
+    UnsafeMutableRawPointer(
+      coagent_put_decimal(value, to.assumingMemoryBound(to: UInt8.self)))
   }
 
   /// Copies valid JSON without the white space between its tokens; returns the end.

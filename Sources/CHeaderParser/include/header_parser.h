@@ -91,6 +91,31 @@ static inline struct coagent_slice coagent_object(const struct coagent_header *h
   return header->objects[field - COAGENT_BOOLEANS_END];
 }
 
+// Writes `value` in decimal, at most 20 bytes; returns the end.
+static inline uint8_t *coagent_put_decimal(uint64_t value, uint8_t *to) {
+  static const char pairs[] =
+      "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+      "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+      "8081828384858687888990919293949596979899";
+  static const uint64_t powers[] = {0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000,
+      1000000000, 10000000000, 100000000000, 1000000000000, 10000000000000, 100000000000000,
+      1000000000000000, 10000000000000000, 100000000000000000, 1000000000000000000,
+      10000000000000000000ULL};
+  // 1233 / 4096 is log 2 / log 10, near enough for 64 bits.
+  int digits = ((64 - __builtin_clzll(value | 1)) * 1233) >> 12;
+  digits += digits >= 20 ? 0 : value >= powers[digits];
+  if (digits == 0) digits = 1;
+  uint8_t *end = to + digits, *at = end;
+  while (value >= 100) {
+    at -= 2;
+    __builtin_memcpy(at, pairs + value % 100 * 2, 2);
+    value /= 100;
+  }
+  if (value >= 10) __builtin_memcpy(to, pairs + value * 2, 2);
+  else *to = (uint8_t)('0' + value);
+  return end;
+}
+
 // The field's name on the wire.
 const char *coagent_field_name(int field);
 
