@@ -59,6 +59,8 @@ public final class FrameDecoder {
   private var carryEnd = 0
   private var carryCapacity = 0
   private var carrySpent = 0
+  // The header of the frame that has begun is known to be good.
+  private var isJudged = false
   // The large content being gathered; its header waits in `carry`.
   private var block: ContentBlock?
   private var fault: FrameFault?
@@ -131,7 +133,7 @@ public final class FrameDecoder {
       keep(8 + headerSize)
       return startBlock(headerSize, contentSize)
     }
-    return .needsMore
+    return judge(UnsafeRawBufferPointer(lent), headerSize)
   }
 
   private func nextFromCarry() -> Step {
@@ -143,7 +145,9 @@ public final class FrameDecoder {
       guard extendCarry(to: 8 + headerSize) else { return .needsMore }
       return startBlock(headerSize, contentSize)
     }
-    guard extendCarry(to: size) else { return .needsMore }
+    guard extendCarry(to: size) else {
+      return judge(UnsafeRawBufferPointer(start: carry! + carryHead, count: carryCount), headerSize)
+    }
     carrySpent = size
     return read(UnsafeMutableRawBufferPointer(start: carry! + carryHead, count: size), headerSize)
   }
@@ -156,6 +160,8 @@ public final class FrameDecoder {
       UnsafeRawBufferPointer(start: carry! + contentStart, count: carryEnd - contentStart))
     carryEnd = contentStart
     self.block = block
+    let text = UnsafeMutableRawBufferPointer(start: carry! + carryHead + 8, count: headerSize)
+    if let fault = header.scan(text) { return failed(.header(fault)) }
     return nextInBlock()
   }
 
@@ -165,17 +171,28 @@ public final class FrameDecoder {
     guard block.isComplete else { return .needsMore }
     self.block = nil
     carrySpent = carryCount
-    let text = UnsafeMutableRawBufferPointer(start: carry! + carryHead + 8, count: carryCount - 8)
-    if let fault = header.scan(text) { return failed(.header(fault)) }
     content = Content(block)
     frameBytes = carryCount + block.count
     isFirst = false
     return .frame
   }
 
+  /// Judges the header of a frame that is not whole yet, as soon as it is there [FRM-5]: once, and
+  /// in a copy, for reading changes it.
+  private func judge(_ begun: UnsafeRawBufferPointer, _ headerSize: Int) -> Step {
+    guard !isJudged, begun.count >= 8 + headerSize else { return .needsMore }
+    let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: headerSize, alignment: 1)
+    defer { copy.deallocate() }
+    copy.copyMemory(from: UnsafeRawBufferPointer(rebasing: begun[8..<8 + headerSize]))
+    if let fault = Header().scan(copy) { return failed(.header(fault)) }
+    isJudged = true
+    return .needsMore
+  }
+
   private func read(_ whole: UnsafeMutableRawBufferPointer, _ headerSize: Int) -> Step {
     let text = UnsafeMutableRawBufferPointer(rebasing: whole[8..<8 + headerSize])
     if let fault = header.scan(text) { return failed(.header(fault)) }
+    isJudged = false
     content = Content(UnsafeRawBufferPointer(rebasing: whole[(8 + headerSize)...]))
     frameBytes = whole.count
     isFirst = false

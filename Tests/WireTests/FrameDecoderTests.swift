@@ -88,6 +88,19 @@ import Wire
     #expect(second.fault == .header(.syntax) && second.frames.isEmpty)
   }
 
+  @Test func aHeaderIsJudgedAsSoonAsItIsThere() throws {
+    let bad = #"{"op":"call","id":1,"id":3}"#
+    for size in [1, 1000, 100_000] {
+      let bytes = Array(frame(bad, [UInt8](repeating: 0, count: size))[..<(8 + bad.utf8.count)])
+      #expect(try decoder().decode([bytes]).fault == .header(.duplicate), "\(size) bytes to come")
+      for offset in 0...bytes.count {
+        let decoded = try decoder().decode(Pieces.split(bytes, at: offset))
+        #expect(decoded.fault == .header(.duplicate), "\(size) bytes to come, split at \(offset)")
+      }
+      #expect(try decoder().decode([Array(bytes.dropLast())]).fault == nil)
+    }
+  }
+
   @Test func theFirstFrameHasItsOwnLimits() throws {
     func first() -> FrameDecoder {
       FrameDecoder(headerMax: 32_768, contentMax: 1000, firstHeaderMax: 100)
