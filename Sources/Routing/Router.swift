@@ -156,7 +156,7 @@ public final class Router {
     _ connection: ConnectionIndex, _ header: Header, _ content: Content
   ) -> ConnectionFault? {
     metrics.framesIn &+= 1
-    if let field = header.wrongField {
+    if let field = header.wrongField, !Self.isOutOfPlace(header.operation) {
       return refuseField(connection, header, .badField, field)
     }
     switch header.operation {
@@ -175,6 +175,14 @@ public final class Router {
         connection, nil,
         Failure(.unknownOp, "no operation \"\(op)\" here", detail: ("op", .text(op))))
       return nil
+    }
+  }
+
+  /// An op that a client may not send, or not then: its other fields are not looked at [HDR-15].
+  private static func isOutOfPlace(_ operation: Operation) -> Bool {
+    switch operation {
+    case .unknown, .hello, .welcome, .close: true
+    default: false
     }
   }
 

@@ -18,6 +18,8 @@ public struct FrameVector: Sendable, CustomStringConvertible {
   public let fatal: String?
   /// The field that is wrong or missing, and the reason.
   public let wrong: (field: String, reason: String)?
+  /// The id with which it is answered.
+  public let wrongID: Int?
 
   public var description: String { name }
 
@@ -42,6 +44,7 @@ public struct FrameVector: Sendable, CustomStringConvertible {
     }
     rest = json["rest"]?.integer
     fatal = json["fatal"]?.string
+    wrongID = json["field"]?["id"]?.integer
     wrong = json["field"].flatMap { wrong in
       guard let field = wrong["field"]?.string, let reason = wrong["reason"]?.string else {
         return nil
