@@ -68,8 +68,10 @@ struct Direction {
   var heldCost = 0
   /// Links of the receiving connection's line of directions that wait for room in its buffer.
   var isInLine = false
-  var isStarved = false
+  var previousInLine: Int32 = -1
   var nextInLine: Int32 = -1
+  /// Its place among those that the receiving connection keeps without credit; -1: none.
+  var starvedPlace: Int32 = -1
 
   /// What the sender may be permitted whatever the receiver's window, as long as it is held here.
   var floor = Int.min

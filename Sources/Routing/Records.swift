@@ -61,6 +61,8 @@ struct Call {
   var previousSibling: CallIndex = -1
   var nextSibling: CallIndex = -1
   var depth: Int32 = 0
+  /// It was opened for a call in flight, be that over by now: a host that leaves takes it still.
+  var hasParent = false
 
   /// Milliseconds on the router's clock; 0: none.
   var deadline: UInt64 = 0

@@ -63,7 +63,7 @@ extension Router {
       state.pointee.ids.remove(record.pointee.hostID)
       state.pointee.givenIDs -= 1
     }
-    dropInput(call)
+    drop(call, .input)
     record.pointee.host = -1
     orphanChildren(call)
 
@@ -91,16 +91,6 @@ extension Router {
     session.pointee.running -= 1
     session.pointee.lastUsed = now
     record.pointee.session = -1
-  }
-
-  /// Input that its host will not read any more.
-  private func dropInput(_ call: CallIndex) {
-    let record = calls.at(call)
-    if record.pointee.host >= 0 {
-      leaveLine(record.pointee.host, call, .input)
-      connections.at(record.pointee.host).pointee.heldBytes -= record.pointee.input.heldBytes
-    }
-    while let frame = record.pointee.input.removeFirst() { HeldFrame.free(frame) }
   }
 
   // MARK: The caller's side
@@ -160,8 +150,10 @@ extension Router {
     let children = takeChildren(call)
     switch record.pointee.state {
     case .waiting:
+      let session = record.pointee.session
       withdraw(call)
       free(call)
+      if session >= 0, sessions.isUsed(session) { messageLeft(session) }
     case .lazy:
       uncharge(call)
       free(call)
@@ -173,7 +165,7 @@ extension Router {
       record.pointee.state = .abandoned
       // Whatever it still sends is dropped; it must not wait for credit to get it out.
       record.pointee.replies.window = Limits.windowBytesMax
-      dropInput(call)
+      drop(call, .input)
       let host = record.pointee.host
       var writer = HeaderWriter(
         connections.at(host).pointee.out, "cancel", id: record.pointee.hostID)
@@ -202,15 +194,11 @@ extension Router {
   /// The caller's id is ended and what was held for it dropped.
   func releaseCaller(_ call: CallIndex) {
     let record = calls.at(call)
-    let caller = record.pointee.caller
-    if caller >= 0 {
-      let state = connections.at(caller)
-      state.pointee.ids.remove(record.pointee.callerID)
-      leaveLine(caller, call, .reply)
-      state.pointee.heldBytes -= record.pointee.replies.heldBytes
+    drop(call, .reply)
+    if record.pointee.caller >= 0 {
+      connections.at(record.pointee.caller).pointee.ids.remove(record.pointee.callerID)
       record.pointee.caller = -1
     }
-    while let frame = record.pointee.replies.removeFirst() { HeldFrame.free(frame) }
     stopTimer(record)
     orphan(call)
   }
@@ -239,7 +227,7 @@ extension Router {
     stopTimer(record)
     orphan(call)
     orphanChildren(call)
-    dropInput(call)
+    drop(call, .input)
     if let opening = record.pointee.opening { HeldFrame.free(opening) }
     count(call, failed: nil)
     let session = record.pointee.session

@@ -1,7 +1,8 @@
 internal import Discovery
 internal import Wire
 
-/// Messages of a call on their way: windows on both sides, and what is held between them.
+/// Messages of a call on their way: passed on while the receiver's window and buffer allow, and
+/// held otherwise. Credit is in `Router+Credit`, whose turn it is in `Router+Turns`.
 extension Router {
   /// Which way a frame goes.
   enum Way: Int32 {
@@ -35,17 +36,14 @@ extension Router {
   private func receiveReply(_ call: CallIndex, _ header: Header, _ content: Content) {
     let record = calls.at(call)
     let isLast = header[.end]
+    let cost = cost(header, content)
     if record.pointee.caller < 0 {
-      // A send's, or a call's that has ended for its caller: dropped, and granted again.
-      if isLast {
-        hostEnded(call, .answered)
-      } else {
-        record.pointee.replies.allowance -= cost(header, content)
-        grant(call, .reply)
-      }
+      // A send's, or a call's that has ended for its caller: dropped, and granted again [CRD-11].
+      if isLast { return hostEnded(call, .answered) }
+      record.pointee.replies.allowance -= cost
+      grant(call, .reply)
       return
     }
-    let cost = cost(header, content)
     if cost > 0, record.pointee.replies.allowance <= 0 {
       // What ends the call at its host ends it there also when it comes too early [CRD-3, CAL-14].
       if isLast { releaseHost(call, .failed) }
@@ -54,11 +52,7 @@ extension Router {
     }
     record.pointee.replies.allowance -= cost
     if isLast { releaseHost(call, .answered) }
-    let outcome = pass(call, .reply, cost: cost, isLast: isLast) { writer in
-      Self.writeData(&writer, header)
-    } content: {
-      content
-    }
+    let outcome = pass(call, .reply, header, content, cost: cost, isLast: isLast)
     settle(call, .reply, outcome, isLast)
   }
 
@@ -77,38 +71,29 @@ extension Router {
     if header[.end] { record.pointee.inputEnded = true }
     // The host has ended the call: what comes now has crossed that.
     guard record.pointee.state != .delivering else { return }
-    let outcome = pass(call, .input, cost: cost, isLast: false) { writer in
-      Self.writeData(&writer, header)
-    } content: {
-      content
-    }
+    let outcome = pass(call, .input, header, content, cost: cost, isLast: false)
     settle(call, .input, outcome, false)
   }
 
-  /// An `error … more` of a host's: an error at a position, which takes its turn like a message.
+  /// An `error` of a host's: the end of the call, or with `more` one at a position, which takes its
+  /// turn like a message [ERR-6].
   func passError(_ call: CallIndex, _ header: Header, isLast: Bool) {
     let record = calls.at(call)
     let cost = isLast ? 0 : Limits.frameCostBytes
-    if cost > 0 {
-      guard record.pointee.replies.allowance > 0 else {
-        fail(call, Failure(.windowExceeded, "its host sent more than it was permitted"))
-        return
-      }
-      record.pointee.replies.allowance -= cost
+    if cost > 0, record.pointee.replies.allowance <= 0 {
+      fail(call, Failure(.windowExceeded, "its host sent more than it was permitted"))
+      return
     }
+    record.pointee.replies.allowance -= cost
     if isLast {
       record.pointee.failure = ErrorCode(rawValue: header[.code].text) ?? .internal
       releaseHost(call, .failed)
     }
-    let outcome = pass(call, .reply, cost: cost, isLast: isLast, isError: true) { writer in
-      Self.writeError(&writer, header, isLast: isLast)
-    } content: {
-      .none
-    }
+    let outcome = pass(call, .reply, header, .none, cost: cost, isLast: isLast)
     settle(call, .reply, outcome, isLast)
   }
 
-  /// What a frame takes from a window.
+  /// What a frame takes from a window [CRD-1].
   @inline(__always)
   private func cost(_ header: Header, _ content: Content) -> Int {
     if header[.end], content.isEmpty, !header.has(.type), !header.has(.contentType) { return 0 }
@@ -126,57 +111,81 @@ extension Router {
     case mailboxFull
   }
 
-  /// Writes a frame to its receiver, or holds it.
+  /// One direction of a call, in place: records do not move while they live.
+  @inline(__always)
+  func direction(_ call: CallIndex, _ way: Way) -> UnsafeMutablePointer<Direction> {
+    switch way {
+    case .reply: withUnsafeMutablePointer(to: &calls.at(call).pointee.replies) { $0 }
+    case .input: withUnsafeMutablePointer(to: &calls.at(call).pointee.input) { $0 }
+    }
+  }
+
+  /// Where a direction's frames go, and under which id; -1 while, or since, that is nowhere.
+  @inline(__always)
+  func receiver(_ call: CallIndex, _ way: Way) -> (connection: ConnectionIndex, id: UInt64) {
+    let record = calls.at(call)
+    return switch way {
+    case .reply: (record.pointee.caller, record.pointee.callerID)
+    case .input: (record.pointee.host, record.pointee.hostID)
+    }
+  }
+
+  /// Writes a frame to its receiver, or holds it [CRD-7].
   @inline(__always)
   private func pass(
-    _ call: CallIndex, _ way: Way, cost: Int, isLast: Bool,
-    isError: Bool = false, _ write: (inout HeaderWriter) -> Void, content: () -> Content
+    _ call: CallIndex, _ way: Way, _ header: Header, _ content: Content, cost: Int, isLast: Bool
   ) -> Outcome {
-    let record = calls.at(call)
-    let (receiver, id) = receiver(record, way)
-    if receiver >= 0, isClear(record, way, cost) {
-      let out = connections.at(receiver).pointee.out
+    let direction = direction(call, way)
+    let receiver = receiver(call, way)
+    let isError = header.operation == .error
+    if receiver.connection >= 0, direction.pointee.isEmpty, mayPass(call, way, cost) {
+      let out = connections.at(receiver.connection).pointee.out
       if out.pending < Self.bufferedMax {
-        var writer = HeaderWriter(out, isError ? "error" : "data", id: id)
-        write(&writer)
-        writer.finish(content())
-        spend(record, way, cost)
-        markDirty(receiver)
+        var writer = HeaderWriter(out, isError ? "error" : "data", id: receiver.id)
+        Self.writeFields(&writer, header, isError: isError, isLast: isLast)
+        writer.finish(content)
+        direction.pointee.window -= cost
+        markDirty(receiver.connection)
         return .passed
       }
     }
     var writer = HeaderWriter(tailInto: scratch)
-    write(&writer)
+    Self.writeFields(&writer, header, isError: isError, isLast: isLast)
     writer.finishTail()
     let held = HeldFrame.make(
-      fields: scratch.takeAll(), content: content(), cost: cost, isError: isError, isLast: isLast)
+      fields: scratch.takeAll(), content: content, cost: cost, isError: isError, isLast: isLast)
     return hold(call, way, held)
+  }
+
+  /// Whether the receiver's window lets a frame through. Without cost it only has to wait for what
+  /// is before it [CRD-10].
+  @inline(__always)
+  private func mayPass(_ call: CallIndex, _ way: Way, _ cost: Int) -> Bool {
+    if way == .reply, calls.at(call).pointee.isHeldBack { return false }
+    return cost == 0 || direction(call, way).pointee.window > 0
   }
 
   private func hold(
     _ call: CallIndex, _ way: Way, _ frame: UnsafeMutablePointer<HeldFrame>
   ) -> Outcome {
-    let record = calls.at(call)
-    let (receiver, _) = receiver(record, way)
+    let receiver = receiver(call, way).connection
     let size = frame.pointee.size
-    if receiver < 0 {
+    guard receiver >= 0 else {
       guard addWaiting(call, size) else {
         HeldFrame.free(frame)
         return .mailboxFull
       }
-    } else {
-      let waiting = connections.at(receiver).pointee.waitingBytes
-      if frame.pointee.cost > 0, waiting + size > limits.connectionHardMarkBytes {
-        HeldFrame.free(frame)
-        return .overrun
-      }
-      connections.at(receiver).pointee.heldBytes += size
+      direction(call, way).pointee.append(frame)
+      return .held
     }
-    switch way {
-    case .reply: record.pointee.replies.append(frame)
-    case .input: record.pointee.input.append(frame)
+    let waiting = connections.at(receiver).pointee.waitingBytes
+    if frame.pointee.cost > 0, waiting + size > limits.connectionHardMarkBytes {
+      HeldFrame.free(frame)
+      return .overrun
     }
-    if receiver >= 0 { pump(call, way) }
+    connections.at(receiver).pointee.heldBytes += size
+    direction(call, way).pointee.append(frame)
+    pump(call, way)
     return .held
   }
 
@@ -186,276 +195,49 @@ extension Router {
     case .mailboxFull:
       fail(call, mailboxesFull())
     case .overrun:
-      fail(
-        call,
-        Failure(
-          .readerOverrun,
-          "more than \(limits.connectionHardMarkBytes) bytes wait for the receiver"))
+      let mark = limits.connectionHardMarkBytes
+      fail(call, Failure(.readerOverrun, "more than \(mark) bytes wait for the receiver"))
     case .passed:
       if isLast { finish(call) } else { grant(call, way) }
     case .held:
-      if isLast, calls.isUsed(call), calls.at(call).pointee.caller >= 0 {
-        calls.at(call).pointee.state = .delivering
-      }
+      if isLast, calls.isUsed(call) { calls.at(call).pointee.state = .delivering }
     }
   }
 
-  @inline(__always)
-  private func receiver(
-    _ record: UnsafeMutablePointer<Call>, _ way: Way
-  ) -> (ConnectionIndex, UInt64) {
-    switch way {
-    case .reply: (record.pointee.caller, record.pointee.callerID)
-    case .input: (record.pointee.host, record.pointee.hostID)
-    }
-  }
-
-  @inline(__always)
-  private func isClear(_ record: UnsafeMutablePointer<Call>, _ way: Way, _ cost: Int) -> Bool {
-    switch way {
-    case .reply:
-      record.pointee.replies.isEmpty && !record.pointee.isHeldBack
-        && (cost == 0 || record.pointee.replies.window > 0)
-    case .input:
-      record.pointee.input.isEmpty && (cost == 0 || record.pointee.input.window > 0)
-    }
-  }
-
-  @inline(__always)
-  private func spend(_ record: UnsafeMutablePointer<Call>, _ way: Way, _ cost: Int) {
-    switch way {
-    case .reply: record.pointee.replies.window -= cost
-    case .input: record.pointee.input.window -= cost
-    }
-  }
-
-  /// Writes what is held for a direction as far as its window and the receiver's buffer allow.
-  /// Returns true when the receiver's buffer is what stopped it.
-  @discardableResult
-  func pump(_ call: CallIndex, _ way: Way, atMost budget: Int = .max) -> Bool {
-    let record = calls.at(call)
-    let (receiver, id) = receiver(record, way)
-    guard receiver >= 0, !(way == .reply && record.pointee.isHeldBack) else { return false }
-    let state = connections.at(receiver)
+  /// Writes what is held for a direction as far as its window and the receiver's buffer allow; what
+  /// the buffer has no room for waits for its turn.
+  func pump(_ call: CallIndex, _ way: Way, atMost budget: Int = .max) {
+    let receiver = receiver(call, way)
+    guard receiver.connection >= 0 else { return }
+    let direction = direction(call, way)
+    let state = connections.at(receiver.connection)
     var left = budget
-    while let frame = way == .reply ? record.pointee.replies.first : record.pointee.input.first {
-      let window = way == .reply ? record.pointee.replies.window : record.pointee.input.window
-      guard frame.pointee.cost == 0 || window > 0 else { break }
+    while let frame = direction.pointee.first, mayPass(call, way, frame.pointee.cost) {
       guard state.pointee.out.pending < Self.bufferedMax, left > 0 else {
-        joinLine(receiver, call, way)
-        return true
+        return joinLine(receiver.connection, call, way)
       }
-      _ = way == .reply ? record.pointee.replies.removeFirst() : record.pointee.input.removeFirst()
+      _ = direction.pointee.removeFirst()
       state.pointee.heldBytes -= frame.pointee.size
       left -= frame.pointee.size + Limits.frameCostBytes
-      var writer = HeaderWriter(state.pointee.out, frame.pointee.isError ? "error" : "data", id: id)
+      let op: StaticString = frame.pointee.isError ? "error" : "data"
+      var writer = HeaderWriter(state.pointee.out, op, id: receiver.id)
       writer.fields(frame.pointee.fields)
       writer.finish(frame.pointee.content)
-      spend(record, way, frame.pointee.cost)
-      markDirty(receiver)
+      direction.pointee.window -= frame.pointee.cost
+      markDirty(receiver.connection)
       let isLast = frame.pointee.isLast
       HeldFrame.free(frame)
-      if isLast {
-        finish(call)
-        return false
-      }
+      if isLast { return finish(call) }
     }
-    return false
-  }
-
-  // MARK: Room in a connection's buffer
-
-  /// A direction waits for its turn to write to a connection.
-  private func joinLine(_ connection: ConnectionIndex, _ call: CallIndex, _ way: Way) {
-    let record = calls.at(call)
-    switch way {
-    case .reply:
-      guard !record.pointee.replies.isInLine else { return }
-      record.pointee.replies.isInLine = true
-      record.pointee.replies.nextInLine = -1
-    case .input:
-      guard !record.pointee.input.isInLine else { return }
-      record.pointee.input.isInLine = true
-      record.pointee.input.nextInLine = -1
-    }
-    let state = connections.at(connection)
-    let token = call * 2 + way.rawValue
-    if state.pointee.lastInLine >= 0 {
-      setNextInLine(state.pointee.lastInLine, token)
-    } else {
-      state.pointee.firstInLine = token
-    }
-    state.pointee.lastInLine = token
-  }
-
-  private func setNextInLine(_ token: Int32, _ next: Int32) {
-    if token & 1 == 0 {
-      calls.at(token >> 1).pointee.replies.nextInLine = next
-    } else {
-      calls.at(token >> 1).pointee.input.nextInLine = next
-    }
-  }
-
-  private func nextInLine(_ token: Int32) -> Int32 {
-    token & 1 == 0
-      ? calls.at(token >> 1).pointee.replies.nextInLine
-      : calls.at(token >> 1).pointee.input.nextInLine
-  }
-
-  /// A direction whose receiver or call has gone leaves the line.
-  func leaveLine(_ connection: ConnectionIndex, _ call: CallIndex, _ way: Way) {
-    let record = calls.at(call)
-    let isInLine =
-      way == .reply ? record.pointee.replies.isInLine : record.pointee.input.isInLine
-    guard isInLine else { return }
-    let state = connections.at(connection)
-    let token = call * 2 + way.rawValue
-    var previous: Int32 = -1
-    var at = state.pointee.firstInLine
-    while at != token {
-      previous = at
-      at = nextInLine(at)
-    }
-    let next = nextInLine(token)
-    if previous >= 0 {
-      setNextInLine(previous, next)
-    } else {
-      state.pointee.firstInLine = next
-    }
-    if next < 0 { state.pointee.lastInLine = previous }
-    switch way {
-    case .reply: record.pointee.replies.isInLine = false
-    case .input: record.pointee.input.isInLine = false
-    }
-  }
-
-  /// The socket has taken bytes of a connection: what waited for room goes on, each in its turn.
-  public func drained(_ connection: ConnectionIndex) {
-    let state = connections.at(connection)
-    while state.pointee.out.pending < Self.bufferedMax, state.pointee.firstInLine >= 0 {
-      let token = state.pointee.firstInLine
-      let call = token >> 1
-      let way = Way(rawValue: token & 1)!
-      leaveLine(connection, call, way)
-      pump(call, way, atMost: Self.turnBytes)
-      if calls.isUsed(call) { grant(call, way) }
-    }
-    guard !isCongested(connection) else { return }
-    if !state.pointee.starved.isEmpty {
-      let starved = state.pointee.starved
-      state.pointee.starved = []
-      for token in starved where calls.isUsed(token >> 1) {
-        let record = calls.at(token >> 1)
-        if token & 1 == 0 {
-          record.pointee.replies.isStarved = false
-        } else {
-          record.pointee.input.isStarved = false
-        }
-        grant(token >> 1, Way(rawValue: token & 1)!)
-      }
-    }
-    for replica in state.pointee.replicas { serveReplica(replica) }
-  }
-
-  // MARK: Credit
-
-  func receiveCredit(_ connection: ConnectionIndex, _ header: Header) -> ConnectionFault? {
-    guard let id = header[.id] else {
-      return refuseField(connection, header, .missingField, "id")
-    }
-    guard let entry = connections.at(connection).pointee.ids.find(id) else {
-      return checkOpened(connection, id)
-    }
-    guard let bytes = header[.bytes] else {
-      return refuseField(connection, header, .missingField, "bytes")
-    }
-    guard bytes > 0 else { return nil }
-    let call = entry.index
-    let credit = Int(min(bytes, UInt64(Limits.windowBytesMax)))
-    switch entry.kind {
-    case .made:
-      let record = calls.at(call)
-      record.pointee.replies.window = min(
-        record.pointee.replies.window + credit, Limits.windowBytesMax)
-      record.pointee.isHeldBack = false
-      if record.pointee.state == .lazy {
-        startLazy(call)
-      } else {
-        pump(call, .reply)
-        if calls.isUsed(call) { grant(call, .reply) }
-      }
-    case .hosted:
-      let record = calls.at(call)
-      record.pointee.input.window = min(
-        record.pointee.input.window + credit, Limits.windowBytesMax)
-      pump(call, .input)
-      grant(call, .input)
-    case .registration, .closing:
-      break
-    }
-    return nil
-  }
-
-  private func startLazy(_ call: CallIndex) {
-    uncharge(call)
-    if let failure = admit(call, .held) { return fail(call, failure) }
-    let session = calls.at(call).pointee.session
-    if session >= 0 { sessions.at(session).pointee.lazyCalls -= 1 }
-  }
-
-  /// Input that came while the call waited is now its host's.
-  func inputReachedHost(_ call: CallIndex) {
-    let record = calls.at(call)
-    connections.at(record.pointee.host).pointee.heldBytes += record.pointee.input.heldBytes
-    pump(call, .input)
-    grant(call, .input)
-  }
-
-  /// Permits the sender of a direction what its receiver's window leaves room for.
-  func grant(_ call: CallIndex, _ way: Way) {
-    let record = calls.at(call)
-    let direction = way == .reply ? record.pointee.replies : record.pointee.input
-    let (receiver, _) = receiver(record, way)
-    let (sender, id) = self.receiver(record, way == .reply ? .input : .reply)
-    guard sender >= 0,
-      record.pointee.state == .running || record.pointee.state == .waiting
-        || record.pointee.state == .abandoned
-    else { return }
-    if way == .input, !record.pointee.acceptsInput || record.pointee.inputEnded { return }
-    let reach = max(min(direction.window, Limits.windowBytesDefault), direction.floor)
-    let room = reach - direction.heldCost - direction.allowance
-    guard room > 0, room >= direction.step || direction.allowance <= 0 else { return }
-    if receiver >= 0, isCongested(receiver) {
-      starve(call, way, receiver)
-      return
-    }
-    switch way {
-    case .reply: record.pointee.replies.allowance += room
-    case .input: record.pointee.input.allowance += room
-    }
-    var writer = HeaderWriter(connections.at(sender).pointee.out, "credit", id: id)
-    writer.integer("bytes", UInt64(room))
-    writer.finish()
-    markDirty(sender)
-  }
-
-  private func starve(_ call: CallIndex, _ way: Way, _ receiver: ConnectionIndex) {
-    let record = calls.at(call)
-    switch way {
-    case .reply:
-      guard !record.pointee.replies.isStarved else { return }
-      record.pointee.replies.isStarved = true
-    case .input:
-      guard !record.pointee.input.isStarved else { return }
-      record.pointee.input.isStarved = true
-    }
-    connections.at(receiver).pointee.starved.append(call * 2 + way.rawValue)
   }
 
   // MARK: Fields
 
   @inline(__always)
-  private static func writeData(_ writer: inout HeaderWriter, _ header: Header) {
+  private static func writeFields(
+    _ writer: inout HeaderWriter, _ header: Header, isError: Bool, isLast: Bool
+  ) {
+    if isError { return writeError(&writer, header, isLast: isLast) }
     if header.has(.type) { writer.string("type", header[.type]) }
     if header[.part] { writer.truth("part") }
     if header[.end] { writer.truth("end") }
@@ -479,6 +261,4 @@ extension Router {
 
   /// Data goes into a connection's buffer while less than this waits there.
   static let bufferedMax = 256 << 10
-  /// How much one direction writes before the next has its turn.
-  private static let turnBytes = 64 << 10
 }

@@ -142,14 +142,25 @@ extension Router {
     freeReplicaIfDone(index)
   }
 
-  /// One call of a replica that leaves has ended.
+  /// One call of a replica that leaves has ended: its session is closed if nothing of it runs nor
+  /// may run there.
   func leaveFurther(_ index: ReplicaIndex, _ session: SessionIndex) {
     if session >= 0, sessions.isUsed(session), sessions.at(session).pointee.replica == index,
       sessions.at(session).pointee.running == 0
     {
-      closeSession(session, "shutdown")
+      let next = sessions.at(session).pointee.mailbox.first
+      if next < 0 || !mayReceive(index, next) { closeSession(session, "shutdown") }
     }
     freeReplicaIfDone(index)
+  }
+
+  /// A message of a session has gone from its mailbox: the next may be one that a host which leaves
+  /// takes still, or there may be none such left.
+  func messageLeft(_ session: SessionIndex) {
+    let index = sessions.at(session).pointee.replica
+    guard index >= 0, replicas.at(index).pointee.isLeaving else { return }
+    relieved.append(replicas.at(index).pointee.connection)
+    thinned.append(session)
   }
 
   func freeReplicaIfDone(_ index: ReplicaIndex) {
@@ -199,9 +210,12 @@ extension Router {
     state.pointee.isLeaving = true
     if state.pointee.goodbyeTimer >= 0 { timers.cancel(state.pointee.goodbyeTimer) }
     let lost = state.pointee.replicas + state.pointee.leavingReplicas
+    var left: [AgentIndex] = []
     for replica in lost {
-      registry.remove(replica, from: replicas.at(replica).pointee.agent)
+      let agent = replicas.at(replica).pointee.agent
+      registry.remove(replica, from: agent)
       replicas.at(replica).pointee.isLeaving = true
+      left.append(agent)
     }
     for entry in state.pointee.ids.all() {
       switch entry.kind {
@@ -211,15 +225,15 @@ extension Router {
       }
     }
     var orphaned: [SessionIndex] = []
-    var left: [AgentIndex] = []
-    for replica in lost {
+    // One that has nothing left is gone already.
+    for replica in lost where replicas.isUsed(replica) {
       orphaned += dropSessions(of: replica)
-      left.append(replicas.at(replica).pointee.agent)
       freeReplica(replica)
     }
     for agent in left where registry.replicaCount(of: agent) == 0 { agentGone(agent) }
     for session in orphaned where sessions.isUsed(session) { placeAgain(session) }
     connections.remove(connection)
+    relieve()
   }
 
   private func loseHosted(_ entry: IDTable.Entry, _ connection: ConnectionIndex) {

@@ -265,6 +265,7 @@ extension Router {
   private func adopt(_ child: CallIndex, _ parent: CallIndex) {
     calls.at(child).pointee.depth = calls.at(parent).pointee.depth + 1
     calls.at(child).pointee.parent = parent
+    calls.at(child).pointee.hasParent = true
     let sibling = calls.at(parent).pointee.firstChild
     calls.at(child).pointee.nextSibling = sibling
     if sibling >= 0 { calls.at(sibling).pointee.previousSibling = child }

@@ -30,7 +30,7 @@ extension Router {
     let session = sessions.at(index)
     session.pointee.lastUsed = now
     if session.pointee.state == .unplaced, session.pointee.mailbox.count == 0 {
-      guard place(index, isInFlight: calls.at(call).pointee.parent >= 0) else {
+      guard place(index, isInFlight: calls.at(call).pointee.hasParent) else {
         let failure = noReplica(session.pointee.agent)
         freeIfUnused(index)
         return failure
@@ -69,7 +69,7 @@ extension Router {
     }
     if count == 0 {
       // What belongs to calls in flight may still go to a host that is leaving.
-      guard calls.at(call).pointee.parent >= 0 else { return nil }
+      guard calls.at(call).pointee.hasParent else { return nil }
       return agents[Int(agent)].leaving.first { canTake($0, call) }
     }
     let first = registry.replica(of: agent, at: dice.roll(count))

@@ -12,8 +12,8 @@ extension Router {
   }
 
   /// A host that is leaving gets only what belongs to calls in flight [REG-13].
-  private func mayReceive(_ replica: ReplicaIndex, _ call: CallIndex) -> Bool {
-    !replicas.at(replica).pointee.isLeaving || calls.at(call).pointee.parent >= 0
+  func mayReceive(_ replica: ReplicaIndex, _ call: CallIndex) -> Bool {
+    !replicas.at(replica).pointee.isLeaving || calls.at(call).pointee.hasParent
   }
 
   private func sessionConcurrency(_ session: UnsafeMutablePointer<Session>) -> Int32 {

@@ -171,6 +171,7 @@ extension Router {
       releasePlace(entry.index, index)
     }
     closeSession(index, "cancelled")
+    relieve()
     return true
   }
 

@@ -32,9 +32,10 @@ struct Failure {
 /// clock; the owner says what time it is, in `now`, before each event.
 ///
 /// Its parts: `Router+Opening` (call and send), `Router+Placement` (which replica),
-/// `Router+Waiting` and `Router+Serving` (mailboxes, lines, who is next),
-/// `Router+Flow` (data and credit), `Router+Ending` (terminal frames, cancel, deadlines),
-/// `Router+Sessions`, `Router+Hosts` (register, lost connections, goodbye).
+/// `Router+Waiting` and `Router+Serving` (mailboxes, lines, who is next), `Router+Flow`,
+/// `Router+Credit` and `Router+Turns` (messages on their way), `Router+Ending` (terminal frames,
+/// cancel, deadlines), `Router+Sessions`, `Router+Hosts` (register, lost connections, goodbye),
+/// `Router+Inspection` (listings).
 public final class Router {
   public let registry: Registry
   public let limits: Limits
@@ -61,6 +62,10 @@ public final class Router {
   var agents: [AgentState] = []
   var sessionTable = ByteTable()
   var words = WordTable()
+  // Connections that have room again, though they have read nothing.
+  var relieved: [ConnectionIndex] = []
+  // Sessions at hosts that leave of which a message has gone; their hosts are among the relieved.
+  var thinned: [SessionIndex] = []
   // Fields of frames that have to wait are written here first.
   let scratch = OutBuffer()
   var dice: Dice
@@ -153,6 +158,15 @@ public final class Router {
 
   /// One frame of a greeted connection. Returns a fault when the connection must be closed.
   public func receive(
+    _ connection: ConnectionIndex, _ header: Header, _ content: Content
+  ) -> ConnectionFault? {
+    let fault = dispatch(connection, header, content)
+    relieve()
+    return fault
+  }
+
+  @inline(__always)
+  private func dispatch(
     _ connection: ConnectionIndex, _ header: Header, _ content: Content
   ) -> ConnectionFault? {
     metrics.framesIn &+= 1
@@ -302,5 +316,6 @@ public final class Router {
     case .undrained, .liveness, .drain, .watch:
       preconditionFailure("a timer of the sidecar's own")
     }
+    relieve()
   }
 }

@@ -1,0 +1,396 @@
+import Discovery
+import Wire
+
+@testable import Routing
+
+/// Something that must hold and did not.
+struct Violation: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
+func require(_ holds: Bool, _ text: @autoclosure () -> String) throws(Violation) {
+  if !holds { throw Violation(text()) }
+}
+
+/// Reads all of a router's records and says what does not agree: sums that are kept against what
+/// they are sums of, links against their ends, and work that could be done and is not.
+struct RouterAudit {
+  let router: Router
+
+  func run() throws(Violation) {
+    try checkCalls()
+    try checkConnections()
+    try checkSessions()
+    try checkReplicas()
+    try checkLines()
+    try checkTimers()
+    try checkCredit()
+  }
+
+  private var calls: [Int32] { router.calls.indices() }
+  private func call(_ index: Int32) -> UnsafeMutablePointer<Call> { router.calls.at(index) }
+
+  // MARK: Records against each other
+
+  private func checkCalls() throws(Violation) {
+    for index in calls {
+      let call = call(index)
+      let state = call.pointee.state
+      if call.pointee.caller >= 0 {
+        let entry = router.connections.at(call.pointee.caller).pointee.ids.find(
+          call.pointee.callerID)
+        try require(entry?.index == index && entry?.kind == .made, "call \(index): its caller's id")
+      } else {
+        try require(
+          call.pointee.isOneway || state == .abandoned, "call \(index) has nobody and is \(state)")
+      }
+      let isAtHost = state == .running || state == .abandoned
+      try require(
+        isAtHost == (call.pointee.host >= 0),
+        "call \(index) is \(state), its host \(call.pointee.host)")
+      try require(isAtHost == (call.pointee.replica >= 0), "call \(index) is \(state), its replica")
+      if isAtHost {
+        let entry = router.connections.at(call.pointee.host).pointee.ids.find(call.pointee.hostID)
+        try require(entry?.index == index && entry?.kind == .hosted, "call \(index): its host's id")
+        try require(call.pointee.opening == nil, "call \(index) was started and keeps its opening")
+      }
+      try require(
+        (state == .waiting || state == .lazy) == (call.pointee.opening != nil),
+        "call \(index) is \(state), its opening")
+      if state != .waiting && state != .lazy {
+        try require(call.pointee.waitingBytes == 0, "call \(index) is \(state) and charged")
+      }
+      try checkDirection(call.pointee.replies, "replies of \(index)")
+      try checkDirection(call.pointee.input, "input of \(index)")
+      if call.pointee.parent >= 0 {
+        try require(
+          router.calls.isUsed(call.pointee.parent), "call \(index) has a parent that is gone")
+        try require(
+          self.call(call.pointee.parent).pointee.state == .running,
+          "call \(index) has a parent that does not run")
+      }
+    }
+  }
+
+  private func checkDirection(_ direction: Direction, _ what: String) throws(Violation) {
+    var bytes = 0
+    var cost = 0
+    var frame = direction.first
+    var last: UnsafeMutablePointer<HeldFrame>?
+    while let held = frame {
+      bytes += held.pointee.size
+      cost += held.pointee.cost
+      last = held
+      frame = held.pointee.next
+    }
+    try require(
+      bytes == direction.heldBytes, "\(what): \(direction.heldBytes) held, really \(bytes)")
+    try require(cost == direction.heldCost, "\(what): cost \(direction.heldCost), really \(cost)")
+    try require(last == direction.last, "\(what): its last frame")
+  }
+
+  private func checkConnections() throws(Violation) {
+    for connection in router.connections.indices() {
+      let state = router.connections.at(connection)
+      var held = 0
+      var mailboxes = 0
+      var given = 0
+      for index in calls {
+        let call = call(index).pointee
+        if call.caller == connection { held += call.replies.heldBytes }
+        if call.host == connection { held += call.input.heldBytes }
+        if call.origin == connection, call.originSerial == state.pointee.serial {
+          mailboxes += call.waitingBytes
+        }
+      }
+      for entry in state.pointee.ids.all() {
+        switch entry.kind {
+        case .made:
+          try require(
+            call(entry.index).pointee.caller == connection, "id \(entry.id) made by another")
+        case .hosted:
+          given += 1
+          try require(
+            call(entry.index).pointee.host == connection, "id \(entry.id) hosted by another")
+        case .closing:
+          given += 1
+          let session = router.sessions.at(entry.index)
+          try require(session.pointee.closeID == entry.id, "id \(entry.id) closes another session")
+        case .registration:
+          let replica = router.replicas.at(entry.index)
+          try require(
+            replica.pointee.registrationID == entry.id, "id \(entry.id) of another replica")
+        }
+      }
+      try require(
+        held == state.pointee.heldBytes,
+        "connection \(connection): \(state.pointee.heldBytes) held, really \(held)")
+      try require(
+        mailboxes == state.pointee.mailboxBytes,
+        "connection \(connection): \(state.pointee.mailboxBytes) in mailboxes, really \(mailboxes)")
+      try checkTurns(connection, state)
+      try require(
+        given == Int(state.pointee.givenIDs),
+        "connection \(connection): \(state.pointee.givenIDs) ids given, really \(given)")
+    }
+  }
+
+  /// The lists of those that wait for a connection.
+  private func checkTurns(
+    _ connection: ConnectionIndex, _ state: UnsafeMutablePointer<ConnectionState>
+  ) throws(Violation) {
+    var inLine: Set<Int32> = []
+    var at = state.pointee.firstInLine
+    while at >= 0 {
+      try require(inLine.insert(at).inserted, "connection \(connection): its line is a ring")
+      at = direction(at).nextInLine
+    }
+    for index in calls {
+      for (way, receiver) in [(0, call(index).pointee.caller), (1, call(index).pointee.host)] {
+        let token = index * 2 + Int32(way)
+        let direction = direction(token)
+        guard receiver == connection else {
+          if receiver < 0 {
+            try require(
+              !direction.isInLine && direction.starvedPlace < 0, "\(token) waits for nobody")
+          }
+          continue
+        }
+        try require(direction.isInLine == inLine.contains(token), "\(token) in the line")
+        guard direction.starvedPlace >= 0 else { continue }
+        let place = Int(direction.starvedPlace)
+        try require(
+          place < state.pointee.starved.count && state.pointee.starved[place] == token,
+          "\(token) among the starved")
+      }
+    }
+    try require(
+      state.pointee.starved.allSatisfy { direction($0).starvedPlace >= 0 },
+      "a starved one that is not")
+    try require(
+      state.pointee.starved.isEmpty || router.isCongested(connection),
+      "connection \(connection) is not congested and starves others")
+  }
+
+  private func direction(_ token: Int32) -> Direction {
+    token & 1 == 0 ? call(token >> 1).pointee.replies : call(token >> 1).pointee.input
+  }
+
+  private func checkSessions() throws(Violation) {
+    for index in router.sessions.indices() {
+      let session = router.sessions.at(index).pointee
+      let name = session.address.text
+      try require(router.sessionTable.find(session.address) == index, "\(name) is not in the table")
+      try require(
+        (session.state == .unplaced) == (session.replica < 0), "\(name): \(session.state)")
+      let running = calls.filter {
+        call($0).pointee.session == index
+          && (call($0).pointee.state == .running || call($0).pointee.state == .abandoned)
+      }
+      try require(
+        running.count == Int(session.running),
+        "\(name): \(session.running) run, really \(running.count)")
+      let lazy = calls.filter {
+        call($0).pointee.session == index && call($0).pointee.state == .lazy
+      }
+      try require(
+        lazy.count == Int(session.lazyCalls),
+        "\(name): \(session.lazyCalls) lazy, really \(lazy.count)")
+      let waiting = calls.filter {
+        call($0).pointee.session == index && call($0).pointee.state == .waiting
+      }
+      try checkLine(session.mailbox, waiting, name)
+      if session.replica >= 0 {
+        let replica = router.replicas.at(session.replica).pointee
+        try require(
+          session.running <= replica.sessionConcurrency, "\(name): \(session.running) run at once")
+        try require(
+          running.allSatisfy { call($0).pointee.replica == session.replica },
+          "\(name) is on two hosts")
+      } else {
+        try require(session.running == 0, "\(name) runs without a host")
+        try require(
+          session.mailbox.count > 0 || session.lazyCalls > 0, "\(name) is kept for nothing")
+        try require(session.mailbox.count == 0, "\(name) waits for no host")
+      }
+      let isIdle = session.running == 0 && session.mailbox.count == 0
+      try require(
+        !(session.state == .live && session.isNew && isIdle), "\(name) was never made and stays")
+    }
+  }
+
+  private func checkLine(
+    _ line: WaitingLine, _ waiting: [Int32], _ name: String
+  ) throws(Violation) {
+    var found: [Int32] = []
+    var at = line.first
+    var previous: Int32 = -1
+    while at >= 0 {
+      found.append(at)
+      try require(call(at).pointee.previousWaiting == previous, "\(name): links of its line")
+      previous = at
+      at = call(at).pointee.nextWaiting
+    }
+    try require(previous == line.last, "\(name): the last of its line")
+    try require(found.sorted() == waiting, "\(name): \(found) wait, really \(waiting)")
+    try require(found.count == line.count, "\(name): \(line.count) wait, really \(found.count)")
+    let bytes = found.reduce(0) { $0 + call($1).pointee.waitingBytes }
+    try require(bytes == line.bytes, "\(name): \(line.bytes) bytes wait, really \(bytes)")
+    let urgent = found.count { call($0).pointee.isUrgent }
+    try require(urgent == line.urgent, "\(name): \(line.urgent) are urgent, really \(urgent)")
+  }
+
+  private func checkReplicas() throws(Violation) {
+    for index in router.replicas.indices() {
+      let replica = router.replicas.at(index).pointee
+      let running = calls.count { call($0).pointee.replica == index }
+      try require(
+        running == Int(replica.running),
+        "replica \(index): \(replica.running) run, really \(running)")
+      let sessions = router.sessions.indices().filter {
+        router.sessions.at($0).pointee.replica == index
+      }
+      try require(
+        sessions.count == Int(replica.sessions),
+        "replica \(index): \(replica.sessions) sessions, really \(sessions.count)")
+      let waiting = sessions.reduce(0) { $0 + router.sessions.at($1).pointee.mailbox.count }
+      try require(
+        waiting == Int(replica.waiting),
+        "replica \(index): \(replica.waiting) wait, really \(waiting)")
+      if replica.isLeaving {
+        try require(running > 0 || !sessions.isEmpty, "replica \(index) leaves and is done")
+      }
+      try checkQueue(index, replica, sessions)
+    }
+  }
+
+  /// Sessions that could be served are in the queue, and it is not left standing.
+  private func checkQueue(
+    _ index: Int32, _ replica: Replica, _ sessions: [Int32]
+  ) throws(Violation) {
+    var queued: [Int32] = []
+    var at = replica.firstQueued
+    while at >= 0 {
+      queued.append(at)
+      at = router.sessions.at(at).pointee.nextQueued
+    }
+    try require(queued.last ?? -1 == replica.lastQueued, "replica \(index): the last of its queue")
+    let marked = sessions.filter { router.sessions.at($0).pointee.isQueued }
+    try require(queued.sorted() == marked, "replica \(index): its queue")
+    let isCongested = router.isCongested(replica.connection)
+    for session in sessions {
+      let record = router.sessions.at(session).pointee
+      let next = record.mailbox.first
+      guard record.state == .live, next >= 0, record.running < replica.sessionConcurrency,
+        !replica.isLeaving || call(next).pointee.hasParent
+      else { continue }
+      try require(record.isQueued, "\(record.address.text) could be served and is not in the queue")
+      let hasPlace = replica.running < replica.concurrency || record.mailbox.urgent > 0
+      try require(isCongested || !hasPlace, "\(record.address.text) stands still")
+    }
+  }
+
+  private func checkLines() throws(Violation) {
+    for (agent, state) in router.agents.enumerated() {
+      let waiting = calls.filter {
+        call($0).pointee.agent == agent && call($0).pointee.session < 0
+          && call($0).pointee.state == .waiting
+      }
+      try checkLine(state.line, waiting, "line of \(agent)")
+      guard state.line.first >= 0 else { continue }
+      let count = router.registry.replicaCount(of: Int32(agent))
+      try require(count > 0, "the line of \(agent) waits for nobody")
+      for place in 0..<count {
+        let replica = router.replicas.at(router.registry.replica(of: Int32(agent), at: place))
+          .pointee
+        let hasPlace =
+          replica.running < replica.concurrency || call(state.line.first).pointee.isUrgent
+        try require(
+          router.isCongested(replica.connection) || !hasPlace, "the line of \(agent) stands still")
+      }
+    }
+  }
+
+  // MARK: Timers
+
+  private func checkTimers() throws(Violation) {
+    var timers: [TimerIndex] = []
+    for index in calls where call(index).pointee.timer >= 0 {
+      timers.append(call(index).pointee.timer)
+    }
+    for index in router.sessions.indices() where router.sessions.at(index).pointee.timer >= 0 {
+      timers.append(router.sessions.at(index).pointee.timer)
+    }
+    for state in router.agents where state.goneTimer >= 0 { timers.append(state.goneTimer) }
+    for index in router.connections.indices() {
+      let timer = router.connections.at(index).pointee.goodbyeTimer
+      if timer >= 0 { timers.append(timer) }
+    }
+    try require(Set(timers).count == timers.count, "a timer belongs to two")
+    try require(
+      timers.count == router.timers.count,
+      "\(router.timers.count) timers, of which \(timers.count) are known")
+  }
+
+  // MARK: Credit
+
+  /// What a sender may be permitted is granted once it is worth a frame [CRD-7].
+  private func checkCredit() throws(Violation) {
+    for index in calls {
+      let call = call(index).pointee
+      guard call.state == .running else { continue }
+      if call.caller >= 0 {
+        try checkGranted(call.replies, receiver: call.caller, "replies of \(index)")
+      }
+      if call.acceptsInput, !call.inputEnded, call.caller >= 0 {
+        try checkGranted(call.input, receiver: call.host, "input of \(index)")
+      }
+    }
+  }
+
+  private func checkGranted(
+    _ direction: Direction, receiver: Int32, _ what: String
+  ) throws(Violation) {
+    let reach = max(min(direction.window, Limits.windowBytesDefault), direction.floor)
+    let room = reach - direction.heldCost - direction.allowance
+    try require(room >= 0, "\(what): \(-room) more was granted than there is room for")
+    let isDue = room >= direction.step || (direction.allowance <= 0 && room > 0)
+    try require(!isDue || router.isCongested(receiver), "\(what): \(room) are not granted")
+  }
+
+  /// The calls there are, for people.
+  var leftCalls: String {
+    calls.map { index in
+      let call = call(index).pointee
+      let type = router.words.bytes(of: call.type).text
+      return "\(type) to \(router.address(of: index).text) is \(call.state)"
+        + (call.host >= 0 ? " at \(router.name(of: call.host))" : "")
+        + (call.session >= 0 ? " (\(router.sessions.at(call.session).pointee.state))" : "")
+    }.joined(separator: ", ")
+  }
+
+  /// Nothing is left of anything: no call, session, byte or replica.
+  func checkEmpty() throws(Violation) {
+    try require(router.calls.count == 0, leftCalls)
+    try require(router.sessions.count == 0, "\(router.sessions.count) sessions are left")
+    try require(router.replicas.count == 0, "\(router.replicas.count) replicas are left")
+    try require(router.timers.count == 0, "\(router.timers.count) timers are left")
+    for index in router.connections.indices() {
+      let state = router.connections.at(index)
+      try require(state.pointee.heldBytes == 0, "\(state.pointee.heldBytes) bytes are held")
+      try require(
+        state.pointee.mailboxBytes == 0, "\(state.pointee.mailboxBytes) bytes in mailboxes")
+      try require(state.pointee.ids.count == 0, "\(state.pointee.ids.count) ids are open")
+      try require(state.pointee.firstInLine < 0, "somebody waits for room")
+      try require(state.pointee.replicas.isEmpty, "replicas of a connection")
+      try require(state.pointee.leavingReplicas.isEmpty, "leaving replicas of a connection")
+    }
+    for state in router.agents {
+      try require(state.line.count == 0, "a line is left")
+      try require(state.leaving.isEmpty, "an agent has replicas that leave")
+      try require(state.metrics.open == 0, "\(state.metrics.open) calls count as open")
+    }
+    try require(router.metrics.calls.open == 0, "\(router.metrics.calls.open) calls count as open")
+  }
+}

@@ -1,0 +1,96 @@
+import Wire
+
+/// A frame that the router has written, with the strings copied out.
+struct SimulatedFrame {
+  let op: Wire.Operation
+  let id: UInt64?
+  let to: String
+  let from: String
+  let type: String
+  let trace: String
+  let contentType: String
+  let ext: String
+  let reason: String
+  let window: Int
+  let bytes: Int
+  let timeoutMs: UInt64?
+  private let truths: UInt8
+  let length: Int
+  /// The content up to its first dot; what follows is padding.
+  let text: String
+
+  init(_ header: Header, _ content: Content) {
+    op = header.operation
+    id = header[.id]
+    to = header[.to].text
+    from = header[.from].text
+    type = header[.type].text
+    trace = header[.trace].text
+    contentType = header[.contentType].text
+    ext = header[.ext].text
+    reason = header[.reason].text
+    window = Int(header[.window] ?? 0)
+    bytes = Int(header[.bytes] ?? 0)
+    timeoutMs = header[.timeoutMs]
+    truths = Self.known.enumerated().reduce(0) { header[$1.element] ? $0 | 1 << $1.offset : $0 }
+    length = content.count
+    text = content.bytes.prefix { $0 != UInt8(ascii: ".") }.reduce(into: "") {
+      $0.unicodeScalars.append(Unicode.Scalar($1))
+    }
+  }
+
+  enum Truth: UInt8 {
+    case new, oneway, observe, input, part, end, more, retry
+  }
+
+  private static let known: [BooleanField] = [
+    .new, .oneway, .observe, .input, .part, .end, .more, .retry,
+  ]
+
+  func has(_ truth: Truth) -> Bool { truths >> truth.rawValue & 1 != 0 }
+
+  /// What it takes from a window [CRD-1].
+  var cost: Int {
+    switch op {
+    case .data:
+      if has(.end), length == 0, type.isEmpty, contentType.isEmpty { return 0 }
+      return length + Limits.frameCostBytes
+    case .error: return has(.more) ? Limits.frameCostBytes : 0
+    default: return 0
+    }
+  }
+}
+
+/// A message on its way through the router, as its sender wrote it.
+struct Expected: Equatable {
+  var isError = false
+  var text = ""
+  var length = 0
+  var type = ""
+  var contentType = ""
+  var ext = ""
+  var isPart = false
+  var isEnd = false
+  var reason = ""
+
+  var cost: Int {
+    if isError { return isEnd ? 0 : Limits.frameCostBytes }
+    if isEnd, length == 0, type.isEmpty, contentType.isEmpty { return 0 }
+    return length + Limits.frameCostBytes
+  }
+
+  init() {}
+
+  /// What a frame that the router wrote says.
+  init(_ frame: SimulatedFrame) {
+    isError = frame.op == .error
+    text = frame.text
+    length = frame.length
+    type = frame.type
+    contentType = frame.contentType
+    ext = frame.ext
+    isPart = frame.has(.part)
+    isEnd = isError ? !frame.has(.more) : frame.has(.end)
+    reason = frame.reason
+  }
+}
