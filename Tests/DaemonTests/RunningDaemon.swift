@@ -20,7 +20,7 @@ final class RunningDaemon {
     return tests[..<folder.upperBound] + "coagentd"
   }
 
-  /// - Parameter environment: all of it; nothing is inherited but what is named.
+  /// - Parameter environment: all of it but what sanitizers are told; nothing else is inherited.
   init(_ arguments: [String], environment: [String: String] = [:]) throws {
     var ends: [Int32] = [0, 0]
     // Else a daemon of another test inherits them, and no end of this one is seen before its own.
@@ -35,6 +35,10 @@ final class RunningDaemon {
     }
     let program = try Self.program()
     var words = ([program] + arguments).map { strdup($0) } + [nil]
+    var environment = environment
+    for name in ["ASAN_OPTIONS", "TSAN_OPTIONS"] {
+      environment[name] = getenv(name).map { String(cString: $0) }
+    }
     var variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
     defer { (words + variables).forEach { free($0) } }
     var pid = pid_t()
