@@ -90,11 +90,11 @@ fuzz: $(SETUP) ## the frame decoder and the header parser, SECONDS=60
 asan: export ASAN_OPTIONS := detect_leaks=0:$(ASAN_OPTIONS)
 asan: $(SETUP) ## the Swift tests under the address sanitizer
 	swift build --build-path $(BUILD)/asan --sanitize=address --build-tests
-	swift test --build-path $(BUILD)/asan --sanitize=address --skip-build
+	swift test --build-path $(BUILD)/asan --sanitize=address --skip-build --no-parallel
 
 tsan: $(SETUP) ## the Swift tests under the thread sanitizer
 	swift build --build-path $(BUILD)/tsan --sanitize=thread --build-tests
-	swift test --build-path $(BUILD)/tsan --sanitize=thread --skip-build
+	swift test --build-path $(BUILD)/tsan --sanitize=thread --skip-build --no-parallel
 
 run: release ## the daemon in the foreground; ARGS="--log-level debug"
 	$(BUILD)/release/coagentd $(ARGS)

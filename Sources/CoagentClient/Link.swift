@@ -38,6 +38,7 @@ final class Link {
   private var greetByMs: UInt64
   private var heartbeatMs: UInt64 = 0
   private var down: AgentError?
+  private var hasToldDown = false
   private var isClosed = false
   private var closing: [CheckedContinuation<Void, Never>] = []
   private let onGoodbye: @Sendable () -> Void
@@ -154,6 +155,8 @@ final class Link {
     }
     var batch: [ClientEvent] = []
     swap(&batch, &events)
+    // Who hears that a call is lost may call again at once, and must not find this connection.
+    if case .down(let failure)? = batch.last { tellDown(AgentError(failure)) }
     for event in batch { handle(event) }
     if !frames.out.isEmpty { frames.setNeedsFlush() }
     batch.removeAll(keepingCapacity: true)
@@ -220,8 +223,14 @@ final class Link {
     registrations = [:]
     abandonHosted()
     greeted.give(error)
-    if welcome != nil { onDown(error) }
+    tellDown(error)
     frames.closeAfterFlush(withinMs: 100)
+  }
+
+  private func tellDown(_ error: AgentError) {
+    if welcome == nil || hasToldDown { return }
+    hasToldDown = true
+    onDown(error)
   }
 
   // MARK: - Time
