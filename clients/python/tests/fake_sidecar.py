@@ -18,6 +18,8 @@ from typing import Any
 from coagent_client import Client
 
 BOUND_S = 5.0
+# What a call grants in each direction unless it says otherwise.
+WINDOW = 1024 * 1024
 
 
 def aio(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
@@ -126,6 +128,41 @@ async def entered(sidecar: FakeSidecar, client: Client, **welcome: Any) -> Peer:
     peer = await sidecar.welcome(**welcome)
     await bounded(entering)
     return peer
+
+
+async def registered(peer: Peer, *names: str) -> None:
+    """Answers the registrations of these names."""
+    for name in names:
+        register = await peer.next("register")
+        assert register["name"] == name
+        peer.send({"op": "ok", "id": register["id"]})
+
+
+async def answered(peer: Peer, ident: int) -> list[Any]:
+    """The values of a reply, to its end."""
+    values: list[Any] = []
+    while True:
+        got = await peer.next()
+        assert got["id"] == ident, got
+        assert got["op"] == "data", got
+        if got.content:
+            is_text = got.get("content_type") == "text/plain"
+            values.append(got.content.decode() if is_text else json.loads(got.content))
+        if got.get("end"):
+            return values
+
+
+async def failed(peer: Peer, ident: int) -> Got:
+    """The error that ends a call."""
+    got = await peer.next("error")
+    assert got["id"] == ident
+    assert got.content == b""
+    return got
+
+
+def answer(peer: Peer, ident: int, value: Any, **fields: Any) -> None:
+    """Writes a value to the reply of the client's call."""
+    peer.send({"op": "data", "id": ident, **fields}, json.dumps(value).encode())
 
 
 class FakeSidecar:
