@@ -11,11 +11,11 @@ import os
 import shutil
 import struct
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any
 
-from coagent_client import Client
+from coagent_client import Client, connect
 
 BOUND_S = 5.0
 # What a call grants in each direction unless it says otherwise.
@@ -221,3 +221,13 @@ class FakeSidecar:
         peer = await self.accept()
         await peer.greet(**fields)
         return peer
+
+
+@contextlib.asynccontextmanager
+async def linked() -> AsyncIterator[tuple[Client, Peer]]:
+    """A client and the other end of its connection; the client is closed with the block."""
+    async with FakeSidecar() as sidecar:
+        client = connect(sidecar.url)
+        peer = await entered(sidecar, client)
+        yield client, peer
+        await client.aclose()

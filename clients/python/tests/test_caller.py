@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from fake_sidecar import FakeSidecar, aio, answer, bounded, entered, until
+from fake_sidecar import FakeSidecar, aio, answer, bounded, entered, linked, until
 
 import coagent_client as coagent
 from coagent_client import connect
@@ -51,9 +51,7 @@ async def test_a_call_says_what_it_wants_and_gives_the_value() -> None:
 def test_one_value_is_made_of_what_comes(frames: list[tuple[Any, bytes]], value: Any) -> None:
     @aio
     async def run() -> None:
-        async with FakeSidecar() as sidecar:
-            client = connect(sidecar.url)
-            peer = await entered(sidecar, client)
+        async with linked() as (client, peer):
             calling = asyncio.ensure_future(client.call("a"))
             await peer.next("call")
             for fields, content in frames:
@@ -61,16 +59,13 @@ def test_one_value_is_made_of_what_comes(frames: list[tuple[Any, bytes]], value:
             if not any(fields.get("end") for fields, _ in frames):
                 peer.send({"op": "data", "id": 1, "end": True})
             assert await bounded(calling) == value
-            await client.aclose()
 
     run()
 
 
 @aio
 async def test_content_that_is_not_what_it_claims_is_an_error_of_that_call() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         for content, kind in [(b"{", None), (b"\xff", "text/plain"), (b"[" * 100_000, None)]:
             calling = asyncio.ensure_future(client.call("a"))
             ident = (await peer.next("call"))["id"]
@@ -79,14 +74,11 @@ async def test_content_that_is_not_what_it_claims_is_an_error_of_that_call() -> 
             with pytest.raises(coagent.InvalidArgumentError) as caught:
                 await bounded(calling)
             assert caught.value.reason == "bad_content"
-        await client.aclose()
 
 
 @aio
 async def test_send_waits_for_its_acknowledgement() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         sending = asyncio.ensure_future(client.send("a:s", "hi", observe=True, timeout=2))
         send = await peer.next("send")
         assert send == {
@@ -107,18 +99,14 @@ async def test_send_waits_for_its_acknowledgement() -> None:
         peer.send({"op": "error", "id": 3, "code": "not_found", "message": ""})
         with pytest.raises(coagent.NotFoundError):
             await bounded(failing)
-        await client.aclose()
 
 
 @aio
 async def test_times_are_whole_milliseconds() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         reply = client.stream("a", timeout=1.23456)
         assert type((await peer.next("call"))["timeout_ms"]) is int
         await reply.aclose()
-        await client.aclose()
 
 
 @pytest.mark.parametrize(
@@ -127,22 +115,17 @@ async def test_times_are_whole_milliseconds() -> None:
 def test_bad_addresses_are_refused_before_they_are_sent(address: str) -> None:
     @aio
     async def run() -> None:
-        async with FakeSidecar() as sidecar:
-            client = connect(sidecar.url)
-            await entered(sidecar, client)
+        async with linked() as (client, _):
             with pytest.raises(coagent.InvalidArgumentError) as caught:
                 await client.call(address)
             assert caught.value.reason == "bad_address"
-            await client.aclose()
 
     run()
 
 
 @aio
 async def test_values_that_cannot_be_sent_are_refused_before_they_are() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        await entered(sidecar, client)
+    async with linked() as (client, _):
         circle: list[Any] = []
         circle.append(circle)
         for body in (object(), {"x": float("nan")}, circle, "\ud800", {"a": "\ud800"}):
@@ -154,7 +137,6 @@ async def test_values_that_cannot_be_sent_are_refused_before_they_are() -> None:
             await client.call("a", type="\ud800")
         with pytest.raises(coagent.InvalidArgumentError):
             await client.send("a", b"x" * (17 * 1024 * 1024))
-        await client.aclose()
 
 
 @dataclass
@@ -165,9 +147,7 @@ class Answer:
 
 @aio
 async def test_returns_makes_values_of_a_type() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         calling = asyncio.ensure_future(client.call("a", Answer("q"), returns=Answer))
         call = await peer.next("call")
         assert (call["type"], call.content) == ("Answer", b'{"text":"q","score":0.0}')
@@ -178,7 +158,6 @@ async def test_returns_makes_values_of_a_type() -> None:
         answer(peer, 3, {"score": 1}, end=True)
         with pytest.raises(coagent.InvalidArgumentError, match="text"):
             await bounded(calling)
-        await client.aclose()
 
 
 @aio

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from fake_sidecar import FakeSidecar, aio, answer, bounded, entered
+from fake_sidecar import FakeSidecar, aio, answer, bounded, entered, linked
 
 import coagent_client as coagent
 from coagent_client import connect
@@ -14,9 +14,7 @@ from coagent_client import connect
 
 @aio
 async def test_errors_are_raised_by_code_with_their_causes() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         for code, cls in coagent._errors.ERROR_CLASSES.items():
             calling = asyncio.ensure_future(client.call("bad"))
             call = await peer.next("call")
@@ -42,28 +40,22 @@ async def test_errors_are_raised_by_code_with_their_causes() -> None:
             assert isinstance(cause.__cause__, coagent.RemoteCause)
             assert cause.__cause__.message == "b: c"
             assert cause.__cause__.__cause__ is None
-        await client.aclose()
 
 
 @aio
 async def test_a_code_of_a_later_version_reads_as_internal() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         calling = asyncio.ensure_future(client.call("a"))
         await peer.next("call")
         peer.send({"op": "error", "id": 1, "code": "teapot", "message": "short"})
         with pytest.raises(coagent.InternalError) as caught:
             await bounded(calling)
         assert caught.value.details["code"] == "teapot"
-        await client.aclose()
 
 
 @aio
 async def test_an_error_at_a_position_ends_its_message_and_not_the_stream() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         reply = client.stream("a")
         await peer.next("call")
         answer(peer, 1, "one")
@@ -83,7 +75,6 @@ async def test_an_error_at_a_position_ends_its_message_and_not_the_stream() -> N
         assert values == ["one"]
         with pytest.raises(coagent.AbortedError):
             await reply
-        await client.aclose()
 
 
 @aio
@@ -116,9 +107,7 @@ async def test_only_what_no_agent_saw_is_repeated_and_not_for_ever() -> None:
 
 @aio
 async def test_a_repeated_call_has_only_the_time_that_is_left() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         calling = asyncio.ensure_future(client.call("a", timeout=10))
         first = await peer.next("call")
         error = {"op": "error", "code": "resource_exhausted", "message": "", "retry": True}
@@ -128,40 +117,30 @@ async def test_a_repeated_call_has_only_the_time_that_is_left() -> None:
         peer.send({**error, "id": 3, "details": {"retry_after_ms": 60_000}})
         with pytest.raises(coagent.ResourceExhaustedError):
             await bounded(calling)
-        await client.aclose()
 
 
 @aio
 async def test_nothing_is_repeated_once_input_may_have_gone() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         exchange = client.open("a", "hello")
         await peer.next("call")
         peer.send({"op": "error", "id": 1, "code": "unavailable", "message": "", "retry": True})
         with pytest.raises(coagent.UnavailableError):
             await exchange
-        await client.aclose()
 
 
 @aio
 async def test_a_deadline_that_is_over_needs_no_sidecar() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        await entered(sidecar, client)
+    async with linked() as (client, _):
         with pytest.raises(coagent.DeadlineExceededError):
             await client.call("a", timeout=0)
-        await client.aclose()
 
 
 @aio
 async def test_a_deadline_the_sidecar_lets_pass_ends_here() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         calling = asyncio.ensure_future(client.call("a", timeout=0.05))
         await peer.next("call")
         with pytest.raises(coagent.DeadlineExceededError):
             await bounded(calling)
         assert (await peer.next("cancel"))["id"] == 1
-        await client.aclose()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from fake_sidecar import WINDOW, FakeSidecar, aio, answer, bounded, entered
+from fake_sidecar import WINDOW, FakeSidecar, aio, answer, bounded, entered, linked
 
 import coagent_client as coagent
 from coagent_client import connect
@@ -13,9 +13,7 @@ from coagent_client import connect
 
 @aio
 async def test_an_exchange_sends_while_there_is_credit() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         exchange = client.open("a", type="Chat")
         call = await peer.next("call")
         assert (call["input"], call["type"], call.content) == (True, "Chat", b"")
@@ -42,14 +40,11 @@ async def test_an_exchange_sends_while_there_is_credit() -> None:
             await exchange.send("too late")
         answer(peer, 1, "done", end=True)
         assert await exchange == "done"
-        await client.aclose()
 
 
 @aio
 async def test_a_sender_that_waits_for_credit_hears_of_the_end() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         exchange = client.open("a", b"x" * (2 * WINDOW))
         await peer.next("call")
         waiting = asyncio.ensure_future(exchange.send("never"))
@@ -59,7 +54,6 @@ async def test_a_sender_that_waits_for_credit_hears_of_the_end() -> None:
             await bounded(waiting)
         with pytest.raises(coagent.AbortedError):
             await exchange
-        await client.aclose()
 
 
 @aio
@@ -91,9 +85,7 @@ async def test_a_body_over_the_frame_limit_goes_in_parts() -> None:
 
 @aio
 async def test_large_messages_of_two_tasks_do_not_mix() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         exchange = client.open("a")
         await peer.next("call")
         sends = [asyncio.ensure_future(exchange.send(letter * 700_000)) for letter in (b"a", b"b")]
@@ -105,7 +97,6 @@ async def test_large_messages_of_two_tasks_do_not_mix() -> None:
         assert got == b"a" * 700_000 + b"b" * 700_000
         for send in sends:
             await bounded(send)
-        await client.aclose()
 
 
 @aio

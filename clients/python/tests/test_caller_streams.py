@@ -7,7 +7,7 @@ import gc
 from typing import Any
 
 import pytest
-from fake_sidecar import WINDOW, FakeSidecar, aio, answer, bounded, entered
+from fake_sidecar import WINDOW, FakeSidecar, aio, answer, bounded, entered, linked
 
 import coagent_client as coagent
 from coagent_client import Message, connect
@@ -15,9 +15,7 @@ from coagent_client import Message, connect
 
 @aio
 async def test_several_readers_early_and_late_read_the_same() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         reply = client.stream("a")
 
         async def read() -> list[Any]:
@@ -35,14 +33,11 @@ async def test_several_readers_early_and_late_read_the_same() -> None:
         assert [m.value async for m in reply.messages()] == list(range(100))
         assert reply.is_done
         assert reply.error is None
-        await client.aclose()
 
 
 @aio
 async def test_messages_show_type_content_type_and_ext() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         reply = client.stream("a")
         await peer.next("call")
         peer.send(
@@ -51,14 +46,11 @@ async def test_messages_show_type_content_type_and_ext() -> None:
         peer.send({"op": "data", "id": 1, "end": True})
         messages = [message async for message in reply.messages()]
         assert messages == [Message(b"c", "x/y", "T", {"k": 1})]
-        await client.aclose()
 
 
 @aio
 async def test_parts_come_as_they_are_sent() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         parts = client.stream("a").parts()
         await peer.next("call")
         text = {"op": "data", "id": 1, "content_type": "text/plain", "part": True}
@@ -72,14 +64,11 @@ async def test_parts_come_as_they_are_sent() -> None:
         peer.send({"op": "data", "id": 1, "end": True})
         with pytest.raises(StopAsyncIteration):
             await bounded(parts.__anext__())
-        await client.aclose()
 
 
 @aio
 async def test_leaving_a_loop_cancels_the_call() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
 
         async def first() -> Any:
             async for value in client.stream("a"):
@@ -99,14 +88,11 @@ async def test_leaving_a_loop_cancels_the_call() -> None:
         assert (await peer.next("call"))["id"] == 3
         answer(peer, 3, "fine", end=True)
         assert await bounded(calling) == "fine"
-        await client.aclose()
 
 
 @aio
 async def test_a_cancelled_task_cancels_the_call() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         calling = asyncio.ensure_future(client.call("a"))
         await peer.next("call")
         calling.cancel()
@@ -116,7 +102,6 @@ async def test_a_cancelled_task_cancels_the_call() -> None:
             await asyncio.wait_for(client.call("a"), 0.001)
         assert (await peer.next("call"))["id"] == 3
         assert (await peer.next("cancel"))["id"] == 3
-        await client.aclose()
 
 
 @aio
@@ -140,9 +125,7 @@ async def test_one_reader_of_two_that_leaves_cancels_nothing() -> None:
 
 @aio
 async def test_a_reply_nobody_keeps_is_cancelled() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         client.stream("a")
         gc.collect()
         await peer.next("call")
@@ -156,14 +139,11 @@ async def test_a_reply_nobody_keeps_is_cancelled() -> None:
         await peer.next("cancel")
         with pytest.raises(coagent.CancelledCallError):
             await reply
-        await client.aclose()
 
 
 @aio
 async def test_credit_is_granted_for_what_was_read_half_a_window_at_a_time() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         reader = client.stream("a", window=4 * 1256).__aiter__()
         assert (await peer.next("call"))["window"] == 4 * 1256
         for _ in range(4):
@@ -176,14 +156,11 @@ async def test_credit_is_granted_for_what_was_read_half_a_window_at_a_time() -> 
         await bounded(reader.__anext__())
         await bounded(reader.__anext__())
         assert (await peer.next("credit"))["bytes"] == 2 * 1256
-        await client.aclose()
 
 
 @aio
 async def test_a_slower_reader_grants_nothing_and_loses_nothing() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         reply = client.stream("a", window=1)
         fast, slow = reply.__aiter__(), reply.__aiter__()
         await peer.next("call")
@@ -197,14 +174,11 @@ async def test_a_slower_reader_grants_nothing_and_loses_nothing() -> None:
         answer(peer, 1, 3, end=True)
         assert [value async for value in fast] == [2, 3]
         assert [value async for value in slow] == [3]
-        await client.aclose()
 
 
 @aio
 async def test_frames_that_were_read_are_freed_unless_the_reply_is_kept() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         reader = client.stream("a").__aiter__()
         await peer.next("call")
         for _ in range(20):
@@ -218,14 +192,11 @@ async def test_frames_that_were_read_are_freed_unless_the_reply_is_kept() -> Non
         async for value in reader:
             if value == "last":
                 assert held() < 200_000
-        await client.aclose()
 
 
 @aio
 async def test_a_lazy_call_starts_with_its_first_reader() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         reply = client.stream("a", lazy=True)
         call = await peer.next("call")
         assert (call["window"], call["lazy"]) == (0, True)
@@ -233,4 +204,3 @@ async def test_a_lazy_call_starts_with_its_first_reader() -> None:
         assert (await peer.next("credit"))["bytes"] == WINDOW
         answer(peer, 1, 1, end=True)
         assert await bounded(reading) == 1
-        await client.aclose()

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from fake_sidecar import FakeSidecar, aio, bounded, entered, frame, until
+from fake_sidecar import FakeSidecar, aio, bounded, entered, frame, linked, until
 
 import coagent_client as coagent
 from coagent_client import _connection, connect
@@ -16,12 +16,9 @@ pytestmark = pytest.mark.usefixtures("quick_backoff")
 
 @aio
 async def test_ping_is_answered_by_the_reader() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (_, peer):
         peer.send({"op": "ping"})
         assert await peer.next() == {"op": "pong"}
-        await client.aclose()
 
 
 @aio
@@ -47,9 +44,7 @@ async def test_silence_is_pinged_and_then_means_death() -> None:
 
 @aio
 async def test_what_is_not_known_is_ignored() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         peer.send({"op": "resume", "id": 2, "x": {"y": [1.5, None]}})
         peer.send({"op": "ping", "new_field": {"deep": [None]}})
         assert await peer.next() == {"op": "pong"}
@@ -57,7 +52,6 @@ async def test_what_is_not_known_is_ignored() -> None:
             peer.send({"op": "error", "code": "unimplemented", "reason": reason, "message": ""})
         await peer.nothing()
         assert client.is_connected
-        await client.aclose()
 
 
 @pytest.mark.parametrize(
@@ -106,9 +100,7 @@ def test_what_cannot_be_trusted_ends_the_connection(raw: bytes) -> None:
 
 @aio
 async def test_frames_in_small_pieces_are_frames() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         calling = asyncio.ensure_future(client.call("a"))
         await peer.next("call")
         for byte in frame({"op": "data", "id": 1, "end": True}, b'"slowly"'):
@@ -116,15 +108,12 @@ async def test_frames_in_small_pieces_are_frames() -> None:
             await peer.writer.drain()
             await asyncio.sleep(0)
         assert await bounded(calling) == "slowly"
-        await client.aclose()
 
 
 @aio
 async def test_two_that_stream_to_each_other_never_wait_for_each_others_reader() -> None:
     """The reader takes frames while the writer is stuck: nothing here can wait for itself."""
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
         exchange = client.open("a", window=2**31 - 1)
         await peer.next("call")
         peer.send({"op": "credit", "id": 1, "bytes": 2**30})
@@ -152,7 +141,6 @@ async def test_two_that_stream_to_each_other_never_wait_for_each_others_reader()
             while got["op"] == "credit":
                 got = await peer.next()
         await bounded(pouring)
-        await client.aclose()
 
 
 @aio
@@ -160,9 +148,7 @@ async def test_the_first_frame_of_a_turn_goes_at_once_and_the_rest_together() ->
     writes: list[int] = []
     original = asyncio.selector_events._SelectorSocketTransport.write  # type: ignore[attr-defined]
     patch = pytest.MonkeyPatch()
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
 
         def write(self: Any, data: bytes) -> Any:
             if isinstance(self.get_protocol(), _connection.Connection):
@@ -178,4 +164,3 @@ async def test_the_first_frame_of_a_turn_goes_at_once_and_the_rest_together() ->
         finally:
             patch.undo()
         del replies
-        await client.aclose()

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import AsyncIterator, Iterator
 
-from fake_sidecar import FakeSidecar, Got, aio, answered, entered, failed, registered, until
+from fake_sidecar import FakeSidecar, Got, aio, answered, entered, failed, linked, registered, until
 
 import coagent_client as coagent
 from coagent_client import Context, connect
@@ -180,9 +180,6 @@ async def test_a_plain_function_can_see_that_it_was_cancelled() -> None:
 
 @aio
 async def test_a_call_for_a_name_that_is_not_here_says_that_nobody_saw_it() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (_, peer):
         error = await failed(peer, peer.call("stranger"))
         assert (error["code"], error["retry"]) == ("not_found", True)
-        await client.aclose()

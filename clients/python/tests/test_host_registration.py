@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from fake_sidecar import FakeSidecar, aio, answered, bounded, entered, registered
+from fake_sidecar import FakeSidecar, aio, answered, bounded, linked, registered
 
 import coagent_client as coagent
 from coagent_client import connect
@@ -80,9 +80,7 @@ async def test_register_says_all_that_was_given() -> None:
 
 @aio
 async def test_a_registration_can_be_awaited_refused_and_ended() -> None:
-    async with FakeSidecar() as sidecar:
-        client = connect(sidecar.url)
-        peer = await entered(sidecar, client)
+    async with linked() as (client, peer):
 
         async def echo(body: Any) -> Any:
             return body
@@ -113,7 +111,6 @@ async def test_a_registration_can_be_awaited_refused_and_ended() -> None:
             await bounded(refused.ready())
         with pytest.raises(coagent.PermissionDeniedError):
             await bounded(client.serve())
-        await client.aclose()
 
 
 @aio
