@@ -7,25 +7,14 @@ import Testing
   private static let columnsMax = 100
   private static let trackedBytesMax = 200 << 10
 
-  /// Longer than they should be and not divided yet, with their lines: they may only get shorter.
-  private static let longFiles: [String: Int] = [
-    "Tests/ConnectionsTests/ClientConnectionTests.swift": 450,
-    "clients/python/tests/test_caller.py": 780,
-    "clients/python/tests/test_connection.py": 530,
-    "clients/python/tests/test_host.py": 940,
-  ]
-
   @Test func filesAreShort() throws {
     var findings: [Finding] = []
     for file in try Repository.all()
     where file.ends(with: ".swift", ".py", ".c", ".h", ".mjs", ".js", ".sh") {
       let count = file.bytes.count { $0 == 0x0A }
-      let most = Self.longFiles[file.path] ?? Self.fileLinesMax
-      if count > most {
-        findings.append(Finding(path: file.path, what: "\(count) lines, \(most) are the most"))
-      }
-      if count <= Self.fileLinesMax && Self.longFiles[file.path] != nil {
-        findings.append(Finding(path: file.path, what: "is no long file any more"))
+      if count > Self.fileLinesMax {
+        findings.append(
+          Finding(path: file.path, what: "\(count) lines, \(Self.fileLinesMax) are the most"))
       }
     }
     #expect(findings.isEmpty, "\(findings.report)")
