@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from ._changing import Changing
 from ._content import Message, decode, is_text
 from ._errors import AgentError
 from ._wire import FRAME_COST, Fields
@@ -43,17 +44,15 @@ class Link:
         self.next: Link | None = None
 
 
-class Receiving:
+class Receiving(Changing):
     """The frames of one direction, as they arrive. Its methods run on the loop and never wait."""
 
     __slots__ = (
         "_abandoned",
         "_grant",
-        "_loop",
         "_owed",
         "_tail",
         "_threshold",
-        "_waiters",
         "ended",
         "error",
         "readers",
@@ -68,9 +67,8 @@ class Receiving:
         grant: Callable[[int], None],
         abandoned: Callable[[], None] | None = None,
     ) -> None:
-        self._loop = loop
+        super().__init__(loop)
         self._tail = Link(0, _NO_FIELDS, b"", False, 0)
-        self._waiters: list[asyncio.Future[None]] = []
         self._grant = grant
         self._abandoned = abandoned
         self._threshold = max(window // 2, 1)
@@ -139,24 +137,11 @@ class Receiving:
                 owed, self._owed = self._owed, 0
                 self._grant(owed)
 
-    def wait(self) -> asyncio.Future[None]:
-        """Done when something changed."""
-        waiter: asyncio.Future[None] = self._loop.create_future()
-        self._waiters.append(waiter)
-        return waiter
-
     def left(self) -> None:
         """A reader left before the end."""
         self.readers -= 1
         if self.readers == 0 and not self.ended and self._abandoned is not None:
             self._abandoned()
-
-    def wake(self) -> None:
-        """Lets whoever waits look again."""
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
 
 
 class _Pending:

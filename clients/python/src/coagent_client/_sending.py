@@ -10,6 +10,7 @@ import asyncio
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from ._changing import Changing
 from ._content import TEXT_TYPE, Encoded, Part
 from ._errors import AgentError, FailedPreconditionError
 from ._wire import FRAME_COST, PART_BYTES_MAX, WINDOW_MAX, flat_object, quoted
@@ -18,19 +19,19 @@ if TYPE_CHECKING:
     from ._connection import Connection
 
 
-class Sending:
+class Sending(Changing):
     """The sender of one direction. Frames are numbered by nothing: order is the order of calls."""
 
-    __slots__ = ("_connection", "_error", "_in_part", "_lock", "_waiters", "ident", "window")
+    __slots__ = ("_connection", "_error", "_in_part", "_lock", "ident", "window")
 
     def __init__(self, connection: Connection, ident: int, window: int) -> None:
+        super().__init__(connection.loop)
         self._connection = connection
         self.ident = ident
         self.window = window
         self._in_part = False
         self._error: AgentError | None = None
         self._lock: asyncio.Lock | None = None
-        self._waiters: list[asyncio.Future[None]] = []
 
     @property
     def may_send(self) -> bool:
@@ -53,13 +54,6 @@ class Sending:
         if self._error is None:
             self._error = error
             self.wake()
-
-    def wake(self) -> None:
-        """Lets those who wait for credit or for the socket look again."""
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
 
     def try_send(self, message: Encoded, *, end: bool = False) -> bool:
         """Sends at once if that needs no waiting. `end`: the last of this direction."""
@@ -114,11 +108,9 @@ class Sending:
         while not self.may_send:
             if self._error is not None:
                 raise self._error.with_traceback(None)
-            waiter: asyncio.Future[None] = self._connection.loop.create_future()
-            self._waiters.append(waiter)
             if self._connection.is_paused:
                 self._connection.stalled.add(self)
-            await waiter
+            await self.wait()
 
     async def finish(self) -> None:
         """No more messages: an empty last frame, which needs no credit."""
