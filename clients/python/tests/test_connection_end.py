@@ -16,9 +16,7 @@ pytestmark = pytest.mark.usefixtures("quick_backoff")
 
 
 @aio
-async def test_loss_ends_calls_handlers_and_sessions_and_all_is_made_again(
-    caplog: Any = None,
-) -> None:
+async def test_loss_ends_calls_handlers_and_sessions_and_all_is_made_again() -> None:
     events: list[str] = []
 
     class Room:
@@ -210,17 +208,15 @@ async def test_close_ends_everything_that_is_open() -> None:
 
 
 @aio
-async def test_a_sidecar_that_takes_nothing_cannot_hold_up_close() -> None:
-    patch = pytest.MonkeyPatch()
-    patch.setattr(_client, "_CLOSE_S", 0.05)
-    try:
-        async with FakeSidecar() as sidecar:
-            client = connect(sidecar.url)
-            peer = await entered(sidecar, client)
-            peer.reader._transport.pause_reading()  # type: ignore[attr-defined]
-            calls = [client.stream("a", b"x" * 4_000_000) for _ in range(4)]
-            await bounded(client.aclose())
-            assert all(call.is_done for call in calls)
-            peer.abort()
-    finally:
-        patch.undo()
+async def test_a_sidecar_that_takes_nothing_cannot_hold_up_close(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_client, "_CLOSE_S", 0.05)
+    async with FakeSidecar() as sidecar:
+        client = connect(sidecar.url)
+        peer = await entered(sidecar, client)
+        peer.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        calls = [client.stream("a", b"x" * 4_000_000) for _ in range(4)]
+        await bounded(client.aclose())
+        assert all(call.is_done for call in calls)
+        peer.abort()

@@ -82,15 +82,11 @@ async def test_a_sidecar_that_closes_before_welcome() -> None:
 
 
 @aio
-async def test_a_sidecar_that_never_says_welcome(monkeypatch: Any = None) -> None:
-    patch = pytest.MonkeyPatch()
-    patch.setattr(_client, "_HELLO_S", 0.02)
-    try:
-        async with FakeSidecar() as sidecar:
-            with pytest.raises(coagent.UnavailableError, match="welcome"):
-                await bounded(connect(sidecar.url).__aenter__())
-    finally:
-        patch.undo()
+async def test_a_sidecar_that_never_says_welcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_client, "_HELLO_S", 0.02)
+    async with FakeSidecar() as sidecar:
+        with pytest.raises(coagent.UnavailableError, match="welcome"):
+            await bounded(connect(sidecar.url).__aenter__())
 
 
 @aio
