@@ -5,11 +5,7 @@ struct CallAgent: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "call", abstract: "Call an agent and print its reply.")
 
-  @Argument(help: "The agent: name or name:session.")
-  var address: String
-
-  @OptionGroup var content: Sending
-  @OptionGroup var showing: Showing
+  @OptionGroup var asking: Asking
 
   @Flag(help: "Print replies as they come.")
   var stream = false
@@ -20,18 +16,16 @@ struct CallAgent: AsyncParsableCommand {
   @OptionGroup var reach: Reach
 
   func run() async throws {
-    if stream || showing.chat {
-      try await Streaming(
-        address: address, content: content, showing: showing, timeout: timeout, reach: reach
-      ).run()
+    if stream || asking.showing.chat {
+      try await asking.stream(timeout: timeout, reach: reach)
       return
     }
-    let (message, trace) = try content.message()
-    var printer = try showing.printer()
+    let (message, trace) = try asking.content.message()
+    var printer = try asking.showing.printer()
     var options = CallOptions()
     options.timeout = timeout.map(\.limit) ?? .seconds(30)
     options.trace = trace
-    let reply = try await reach.reply(address, message, options)
+    let reply = try await reach.reply(asking.address, message, options)
     if reply.messages.count == 1 {
       printer.show(reply.messages[0])
     } else {
@@ -69,11 +63,7 @@ struct StreamAgent: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "stream", abstract: "Call an agent and print its replies as they come.")
 
-  @Argument(help: "The agent: name or name:session.")
-  var address: String
-
-  @OptionGroup var content: Sending
-  @OptionGroup var showing: Showing
+  @OptionGroup var asking: Asking
 
   @Option(help: "How long it may take: 5, 200ms, 2m. For ever unless given.")
   var timeout: Time?
@@ -81,21 +71,20 @@ struct StreamAgent: AsyncParsableCommand {
   @OptionGroup var reach: Reach
 
   func run() async throws {
-    try await Streaming(
-      address: address, content: content, showing: showing, timeout: timeout, reach: reach
-    ).run()
+    try await asking.stream(timeout: timeout, reach: reach)
   }
 }
 
-/// A call whose replies are printed as they come.
-private struct Streaming {
-  let address: String
-  let content: Sending
-  let showing: Showing
-  let timeout: Time?
-  let reach: Reach
+/// Whom to ask what, and how to show the answer.
+struct Asking: ParsableArguments {
+  @Argument(help: "The agent: name or name:session.")
+  var address: String
 
-  func run() async throws {
+  @OptionGroup var content: Sending
+  @OptionGroup var showing: Showing
+
+  /// Prints the replies as they come.
+  func stream(timeout: Time?, reach: Reach) async throws {
     let (message, trace) = try content.message()
     let printer = try showing.printer()
     var options = CallOptions()

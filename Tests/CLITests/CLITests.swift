@@ -78,7 +78,7 @@ import Testing
   @Test func aNameThatIsNoSubcommandIsCalled() throws {
     let bare = try Coagent.parseAsRoot(["translator", "-H", "type:ChatMessage", "--chat"])
     let call = try #require(bare as? CallAgent)
-    #expect(call.address == "translator" && call.showing.chat)
+    #expect(call.asking.address == "translator" && call.asking.showing.chat)
     #expect(try Coagent.parseAsRoot(["ls", "-r"]) is List)
     #expect(throws: (any Error).self) { try Coagent.parseAsRoot(["ls", "--nonsense"]) }
   }
