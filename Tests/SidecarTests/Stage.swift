@@ -49,6 +49,11 @@ final class Stage {
     core.lastHeard = { [unowned self] in peersByConnection[$0]?.heardAt ?? now }
   }
 
+  deinit {
+    // What the router holds for them goes with its connections.
+    for connection in peersByConnection.keys { core.lost(connection, now: now) }
+  }
+
   // MARK: What peers do
 
   func connect(_ name: String, uid: UInt32 = 1000, isTCP: Bool = false) {
