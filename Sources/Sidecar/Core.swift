@@ -46,12 +46,13 @@ public final class Core {
 
   public init(
     limits: Limits = Limits(), server: String, tokens: TokenList = TokenList(),
-    firstRevision: UInt64 = 0, now: UInt64
+    firstRevision: UInt64 = 0, seed: UInt64 = .random(in: 0...UInt64.max), now: UInt64
   ) {
     self.limits = limits
     self.server = server
     self.tokens = tokens
-    router = Router(limits: limits, registry: Registry(revision: firstRevision), now: now)
+    router = Router(
+      limits: limits, registry: Registry(revision: firstRevision), now: now, seed: seed)
     system = SystemHost(router: router)
     revision = router.registry.revision
     system.add(DiscoveryAgent(router.registry))

@@ -42,10 +42,11 @@ final class Stage {
   private var peersByConnection: [ConnectionIndex: StagePeer] = [:]
   private var isDraining = false
 
-  init(limits: Limits = Limits(), tokens: [String] = []) {
+  /// - Parameter seed: what the choice between replicas depends on.
+  init(limits: Limits = Limits(), tokens: [String] = [], seed: UInt64 = 0) {
     core = Core(
       limits: limits, server: "coagentd/test",
-      tokens: TokenList(tokens.map { (name: "token", token: $0) }), now: now)
+      tokens: TokenList(tokens.map { (name: "token", token: $0) }), seed: seed, now: now)
     core.lastHeard = { [unowned self] in peersByConnection[$0]?.heardAt ?? now }
   }
 
