@@ -40,19 +40,21 @@ let package = Package(
     .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
     .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(name: "CHeaderParser"),
-    module("EventLoop", ["CLibuv"]),
+    module("Locking"),
+    module("EventLoop", ["CLibuv", "Locking"]),
     module("Wire", ["CHeaderParser"]),
     module("Discovery", ["Wire"]),
     module("Routing", ["Wire", "Discovery"]),
     module("Connections", ["Wire"]),
-    module("Hosting", ["Wire"]),
+    module("Hosting", ["Wire", "Locking"]),
     module("Transports", ["Wire", "EventLoop"]),
     module(
       "Sidecar",
       [
         "Wire", "Discovery", "Routing", "Connections", "EventLoop", "Transports",
       ]),
-    module("CoagentClient", ["Wire", "Connections", "Hosting", "Transports", "EventLoop"]),
+    module(
+      "CoagentClient", ["Wire", "Connections", "Hosting", "Transports", "EventLoop", "Locking"]),
     module(
       "Daemon", ["Wire", "Connections", "Sidecar", "Transports", "EventLoop", "CYaml", logging]),
     .executableTarget(name: "coagentd", dependencies: ["Daemon"], swiftSettings: settings),
@@ -75,7 +77,8 @@ let package = Package(
     tests("SidecarTests", ["Sidecar", "Routing", "Connections", "Wire"]),
     tests("DaemonTests", ["Daemon", "EventLoop", "Transports", "Wire", "coagentd", logging]),
     tests(
-      "CoagentClientTests", ["CoagentClient", "Hosting", "Transports", "EventLoop", "Wire"]),
+      "CoagentClientTests",
+      ["CoagentClient", "Hosting", "Transports", "EventLoop", "Wire", "Locking"]),
     tests("CLITests", ["coagent", "CoagentClient", "Wire", argumentParser]),
     tests("TidyTests", []),
   ]

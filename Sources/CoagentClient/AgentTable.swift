@@ -1,6 +1,7 @@
 internal import Connections
 internal import EventLoop
 internal import Hosting
+internal import Locking
 internal import Wire
 
 /// An agent registered with a client, over all the connections that come and go.
@@ -8,8 +9,8 @@ final class RegisteredAgent: Sendable {
   let registration: Registration
   let host: AgentHost
   /// The registration's id on the present connection.
-  private let lane = Guarded<Lane?>(nil)
-  private let ending = Guarded<Ending>(.running([]))
+  private let lane = Locked<Lane?>(nil)
+  private let ending = Locked<Ending>(.running([]))
 
   private enum Ending {
     case running([CheckedContinuation<AgentError?, Never>])
@@ -61,7 +62,7 @@ final class AgentTable: Sendable {
     weak var client: Client?
   }
 
-  private let state = Guarded(State())
+  private let state = Locked(State())
 
   init() {}
 

@@ -1,6 +1,7 @@
 internal import Connections
 internal import EventLoop
 internal import Hosting
+internal import Locking
 internal import Transports
 internal import Wire
 
@@ -32,7 +33,7 @@ public final class Client: Sendable {
 
   let endpoint: Endpoint
   let agents = AgentTable()
-  let state = Guarded(State(phase: .waiting([:])))
+  let state = Locked(State(phase: .waiting([:])))
   private let greeting: Greeting
   private let options: ClientOptions
 

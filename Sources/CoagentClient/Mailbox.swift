@@ -1,6 +1,7 @@
 internal import Connections
 internal import EventLoop
 internal import Hosting
+internal import Locking
 internal import Wire
 
 /// The id of an own call, which it has once the loop has written it.
@@ -47,7 +48,7 @@ final class Answer: Sendable {
     case over
   }
 
-  private let state = Guarded(State.open)
+  private let state = Locked(State.open)
 
   init() {}
 
@@ -99,7 +100,7 @@ final class Mailbox: Sendable {
     var isOpen = true
   }
 
-  private let state = Guarded(State())
+  private let state = Locked(State())
   private let wake: @Sendable () -> Void
 
   init(wake: @escaping @Sendable () -> Void) { self.wake = wake }

@@ -1,4 +1,5 @@
 internal import CLibuv
+internal import Locking
 internal import Synchronization
 
 /// Runs Swift jobs on one libuv loop, on one thread, for the life of the process.

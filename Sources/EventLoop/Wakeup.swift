@@ -1,4 +1,5 @@
 internal import CLibuv
+internal import Locking
 
 /// Wakes the loop from any thread. Several sends before the loop comes to it are one wake-up, so
 /// `onWake` must take everything that is there.

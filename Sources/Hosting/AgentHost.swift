@@ -1,3 +1,4 @@
+internal import Locking
 internal import Wire
 
 /// A function as an agent.
@@ -34,7 +35,7 @@ public final class AgentHost: Sendable {
 
   private let source: AgentSource
   /// By the bytes of their names: two spellings of one text are two sessions.
-  private let sessions = Guarded<[[UInt8]: Making]>([:])
+  private let sessions = Locked<[[UInt8]: Making]>([:])
 
   public init(_ source: AgentSource) { self.source = source }
 

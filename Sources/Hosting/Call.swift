@@ -1,3 +1,4 @@
+internal import Locking
 public import Wire
 
 /// A call in progress, seen by its caller: input one way, replies the other.
@@ -11,7 +12,7 @@ public final class Call: Sendable {
   private let outlet: Outlet?
   private let endInput: @Sendable () -> Void
   private let onCancel: @Sendable () -> Void
-  private let isOver = Guarded(false)
+  private let isOver = Locked(false)
 
   /// For whoever carries calls: the two ends, and what to do when the caller has had enough.
   public init(

@@ -1,3 +1,4 @@
+internal import Locking
 public import Wire
 
 /// The receiving end of one direction of a call: frames wait here until they are read.
@@ -45,7 +46,7 @@ public final class Inbox: Sendable {
     }
   }
 
-  private let state = Guarded(State())
+  private let state = Locked(State())
   private let thresholdBytes: Int
   private let onConsumed: @Sendable (Int) -> Void
 

@@ -1,3 +1,4 @@
+internal import Locking
 public import Wire
 
 /// The sending end of one direction of a call: frames go out while the receiver permits it.
@@ -28,14 +29,14 @@ public final class Outlet: Sendable {
     var hasOpenMessage = false
   }
 
-  private let state: Guarded<State>
+  private let state: Locked<State>
   /// The longest content of a frame, in bytes.
   public let contentMax: Int
   private let write: @Sendable (Frame) -> Void
 
   /// `write` takes a frame for which there is credit, in order. It must not call back.
   public init(creditBytes: Int, contentMax: Int, write: @escaping @Sendable (Frame) -> Void) {
-    state = Guarded(State(creditBytes: creditBytes))
+    state = Locked(State(creditBytes: creditBytes))
     self.contentMax = contentMax
     self.write = write
   }

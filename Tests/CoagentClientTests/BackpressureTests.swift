@@ -1,4 +1,5 @@
 import CoagentClient
+import Locking
 import TestSupport
 import Testing
 
@@ -6,7 +7,7 @@ import Testing
 
 /// What an outlet has written.
 private final class Written: Sendable {
-  private let frames = Guarded<[Outlet.Frame]>([])
+  private let frames = Locked<[Outlet.Frame]>([])
 
   func add(_ frame: Outlet.Frame) { frames.withLock { $0.append(frame) } }
 
@@ -102,7 +103,7 @@ private final class Written: Sendable {
 
 @Suite struct Inboxes {
   @Test func consumptionIsReportedWhenEnoughHasComeTogether() async throws {
-    let grants = Guarded<[Int]>([])
+    let grants = Locked<[Int]>([])
     let inbox = Inbox(thresholdBytes: 600) { bytes in grants.withLock { $0.append(bytes) } }
     for _ in 0..<4 { inbox.deliver(Piece(Array("12345".utf8))) }
     #expect(grants.withLock { $0 }.isEmpty)

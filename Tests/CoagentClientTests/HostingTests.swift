@@ -1,4 +1,5 @@
 import CoagentClient
+import Locking
 import TestSupport
 import Testing
 
@@ -89,7 +90,7 @@ private func registered(
   @Test func repliesWaitForCredit() async throws {
     try await FakeSidecar.running { sidecar in
       try await withClient(sidecar.url) { client in
-        let sent = Guarded(0)
+        let sent = Locked(0)
         _ = try await registered(sidecar) {
           try await client.register("stream") { _, reply in
             for number in 1...3 {
@@ -274,7 +275,7 @@ extension Client {
     struct NoMemory: Error {}
     try await FakeSidecar.running { sidecar in
       try await withClient(sidecar.url) { client in
-        let attempts = Guarded(0)
+        let attempts = Locked(0)
         _ = try await registered(sidecar) {
           try await client.register(
             "counter",

@@ -7,8 +7,7 @@ import Testing
   private static let uncheckedFiles: [String: String] = [
     "Sources/EventLoop/LoopActor.swift": "drops an isolation that was just checked at run time",
     "Sources/EventLoop/LoopExecutor.swift": "a lock and the loop's thread guard its state",
-    "Sources/EventLoop/Locked.swift": "reached only under its lock",
-    "Sources/Hosting/Guarded.swift": "reached only under its lock",
+    "Sources/Locking/Locked.swift": "reached only under its lock",
     "Sources/Wire/ContentBlock.swift": "written before it is shared, then only read",
     "Tests/EventLoopTests/TimerAndHookTests.swift": "a box that only the loop's thread touches",
   ]
