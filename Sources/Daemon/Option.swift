@@ -76,7 +76,7 @@ struct Option: Sendable {
       show: { $0.allowedUIDs.map(String.init) }),
     Option(
       key: "allowed_gids", form: "NUMBERS",
-      meaning: "Groups that may connect to the Unix sockets as well: a peer counts with its primary group.",
+      meaning: "Groups that may connect to the Unix sockets as well, by primary group.",
       takesList: true, defaultText: "none",
       assign: { (configuration, values) throws(BadValue) in
         configuration.allowedGIDs = try identifiers(values)
