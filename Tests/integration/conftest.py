@@ -10,9 +10,20 @@ from pathlib import Path
 
 import pytest
 from coagent_client import Client, connect
-from processes import BOUND_S, Daemon, Host
+from processes import BOUND_S, Daemon, Host, Program
 
 TRANSPORTS = ("unix", "tcp")
+
+
+@pytest.fixture(autouse=True)
+def programs() -> Iterator[None]:
+    """A test that fails in the middle leaves no process behind."""
+    before = len(Program.started)
+    yield
+    for program in Program.started[before:]:
+        if program.process.poll() is None:
+            program.kill()
+    del Program.started[before:]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 ROOT = Path(__file__).resolve().parents[2]
 BOUND_S = 30.0
@@ -78,6 +78,8 @@ class Lines:
 class Program:
     """A child process with its output as lines."""
 
+    started: ClassVar[list[Program]] = []
+
     def __init__(self, command: Sequence[str], environment: dict[str, str] | None = None) -> None:
         self.process = subprocess.Popen(
             command,
@@ -89,6 +91,7 @@ class Program:
         assert self.process.stdout is not None and self.process.stderr is not None
         self.out = Lines(self.process.stdout)
         self.err = Lines(self.process.stderr)
+        Program.started.append(self)
 
     @property
     def pid(self) -> int:
