@@ -199,8 +199,11 @@ extension Router {
       fail(call, Failure(.readerOverrun, "more than \(mark) bytes wait for the receiver"))
     case .passed:
       if isLast { finish(call) } else { grant(call, way) }
+    case .held where isLast:
+      if calls.isUsed(call) { calls.at(call).pointee.state = .delivering }
     case .held:
-      if isLast, calls.isUsed(call) { calls.at(call).pointee.state = .delivering }
+      // Its sender may stand still now, and be due what was too little before.
+      grant(call, way)
     }
   }
 

@@ -152,7 +152,7 @@ final class Peer {
   }
 
   private func take(_ bytes: Int, into frames: inout [String]) {
-    var taken = out.firstBytes(bytes)
+    var taken = out.bytes(bytes)
     out.consume(taken.count)
     taken.withUnsafeMutableBytes { raw in
       decoder.begin(raw)
@@ -189,8 +189,8 @@ final class Peer {
 }
 
 extension OutBuffer {
-  /// Copies of the first `count` bytes that wait, which go on waiting.
-  func firstBytes(_ count: Int) -> [UInt8] {
+  /// Copies of `count` bytes that wait, behind the first `skipped` of them; all go on waiting.
+  func bytes(_ count: Int, behind skipped: Int = 0) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(count)
     var room = 64
@@ -198,8 +198,11 @@ extension OutBuffer {
       bytes.removeAll(keepingCapacity: true)
       withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: room) { vectors in
         let filled = nextVectors(vectors)
+        var left = skipped
         for vector in vectors[..<filled] where bytes.count < count {
-          bytes.append(contentsOf: vector.prefix(count - bytes.count))
+          let wanted = vector.dropFirst(left).prefix(count - bytes.count)
+          bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: wanted))
+          left -= min(left, vector.count)
         }
       }
       if bytes.count == count { return bytes }

@@ -53,8 +53,7 @@ final class SimulatedPeer {
   func newFrames() throws(Violation) -> [SimulatedFrame] {
     let total = consumed + out.pending
     guard total > seen else { return [] }
-    var bytes = out.firstBytes(out.pending)
-    bytes.removeFirst(seen - consumed)
+    var bytes = out.bytes(total - seen, behind: seen - consumed)
     var frames: [SimulatedFrame] = []
     var fault: FrameFault?
     bytes.withUnsafeMutableBytes { raw in

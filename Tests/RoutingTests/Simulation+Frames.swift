@@ -24,7 +24,7 @@ extension Simulation {
   /// `name` or `name:session`, seldom of an agent that is not there.
   func address() -> String {
     let name = number(0...40) == 0 ? "nobody" : pick(Self.names)!
-    return chance(50) ? name : "\(name):\(pick(Self.sessions)!)"
+    return chance(mood.hasSessions ? 10 : 50) ? name : "\(name):\(pick(Self.sessions)!)"
   }
 
   func call(_ peer: SimulatedPeer) throws(Violation) {
@@ -32,12 +32,12 @@ extension Simulation {
     let call = newCall(peer, id, isSend: false)
     var fields = openingFields(call)
     call.window = 1 << 20
-    if chance(50) {
+    if chance(mood.isHeavy ? 20 : 50) {
       call.window = [0, 0, 1, 300, 5_000, 100_000, 1 << 22][number(0...6)]
       fields += #","window":\#(call.window)"#
     }
     call.isHeldBack = call.window == 0
-    if chance(30) {
+    if chance(mood.hasStreams ? 70 : 30) {
       call.acceptsInput = true
       call.inputEnded = false
       fields += #","input":true"#
@@ -93,14 +93,14 @@ extension Simulation {
       call.opening.contentType = "text/plain"
       fields += #","content_type":"text/plain""#
     }
-    if chance(30) {
+    if chance(mood.hasStreams ? 5 : 15) {
       let time = UInt64([20, 200, 3_000, 20_000][number(0...3)])
       call.deadline = ledger.now + time
       fields += #","timeout_ms":\#(time)"#
     }
     let peer = call.caller
     let parents = peer.everHosted.filter { $0.value.isRead && !$0.value.hostHasEnded }
-    if chance(40), let id = pick(parents.keys.sorted()) {
+    if chance(mood.isDeep ? 85 : 30), let id = pick(parents.keys.sorted()) {
       call.parent = parents[id]
       call.hasParent = true
       call.from = parents[id]!.to
@@ -120,11 +120,15 @@ extension Simulation {
 
   /// A host sends a message of a call, an error in its place, or the end.
   func answer(_ peer: SimulatedPeer) throws(Violation) {
-    let open = peer.everHosted.filter { $0.value.isRead && !$0.value.hostHasEnded }
-    guard let id = pick(open.keys.sorted()), let call = open[id] else { return }
+    let isHandled = { (call: SimulatedCall) in call.isRead && call.isAtHost }
+    let call =
+      chance(80)
+      ? pick(ledger.calls.filter { isHandled($0) && $0.isOpen })
+      : pick(ledger.calls.filter { isHandled($0) && $0.host === peer })
+    guard let call else { return }
     var said = Expected()
     call.nextReply += 1
-    said.isEnd = chance(35)
+    said.isEnd = chance(mood.hasStreams ? 2 : 35)
     if chance(12) {
       said.isError = true
       said.reason = "said\(call.number)-\(call.nextReply)"
@@ -171,13 +175,12 @@ extension Simulation {
   }
 
   func sendInput(_ peer: SimulatedPeer) throws(Violation) {
-    let open = peer.everMade.filter {
-      $0.value.acceptsInput && !$0.value.inputEnded && !$0.value.endIsRead
+    guard let (peer, id, call) = made(by: peer, where: { $0.acceptsInput && !$0.inputEnded }) else {
+      return
     }
-    guard let id = pick(open.keys.sorted()), let call = open[id] else { return }
     var said = Expected()
     call.nextInput += 1
-    said.isEnd = chance(15)
+    said.isEnd = chance(mood.hasStreams ? 2 : 15)
     let content = chance(20) ? [] : message("i\(call.number)-\(call.nextInput)", size())
     said.length = content.count
     said.text = content.isEmpty ? "" : "i\(call.number)-\(call.nextInput)"
@@ -193,27 +196,37 @@ extension Simulation {
     try say(peer, #"{"op":"data","id":\#(id)\#(fields(said))}"#, content)
   }
 
+  /// A call whose end its caller has not read: mostly one that has not ended, sometimes one of
+  /// `peer`'s that has.
+  private func made(
+    by peer: SimulatedPeer, where isWanted: (SimulatedCall) -> Bool = { _ in true }
+  ) -> (SimulatedPeer, UInt64, SimulatedCall)? {
+    let call =
+      chance(80)
+      ? pick(ledger.calls.filter { $0.isOpen && isWanted($0) })
+      : pick(
+        peer.everMade.values.filter { !$0.endIsRead && isWanted($0) }
+          .sorted { $0.number < $1.number })
+    return call.map { ($0.caller, $0.callerID!, $0) }
+  }
+
   func cancel(_ peer: SimulatedPeer) throws(Violation) {
-    let open = peer.everMade.filter { !$0.value.endIsRead }
-    guard let id = pick(open.keys.sorted()) else { return }
+    guard let (peer, id, _) = made(by: peer) else { return }
     try say(peer, #"{"op":"cancel","id":\#(id)}"#)
   }
 
   /// What an application has consumed is granted again, as a caller or as a host.
   func grant(_ peer: SimulatedPeer) throws(Violation) {
     if chance(60) {
-      let open = peer.everMade.filter { !$0.value.endIsRead }
-      guard let id = pick(open.keys.sorted()), let call = open[id] else { return }
+      guard let (_, _, call) = made(by: peer) else { return }
       try grant(call, chance(80) && call.unread > 0 ? call.unread : number(1...50_000))
     } else {
-      let open = peer.everHosted.filter { $0.value.isRead && !$0.value.hostHasEnded }
-      guard let id = pick(open.keys.sorted()), let call = open[id], call.inputUnread > 0 else {
-        return
-      }
+      let starving = ledger.calls.filter { $0.isRead && $0.isAtHost && $0.inputUnread > 0 }
+      guard let call = pick(starving), let peer = call.host else { return }
       let bytes = call.inputUnread
       call.inputUnread = 0
       call.inputWindow += bytes
-      try say(peer, #"{"op":"credit","id":\#(id),"bytes":\#(bytes)}"#)
+      try say(peer, #"{"op":"credit","id":\#(call.hostID),"bytes":\#(bytes)}"#)
     }
   }
 
@@ -238,7 +251,8 @@ extension Simulation {
     let ended = pick(peer.endedIDs)
     let made = pick(peer.made.keys.sorted())
     let hosted = peer.hosted.filter { $0.value.isRead }.keys.sorted().randomElement(using: &random)
-    switch number(0...7) {
+    switch number(0...8) {
+    case 8: try sendUnwantedInput(peer)
     case 0: if let ended { try say(peer, #"{"op":"data","id":\#(ended),"end":true}"#, [1, 2, 3]) }
     case 1: if let ended { try say(peer, #"{"op":"credit","id":\#(ended),"bytes":5}"#) }
     case 2: if let made { try say(peer, #"{"op":"ok","id":\#(made)}"#) }
@@ -254,5 +268,11 @@ extension Simulation {
     default:
       if let hosted { try say(peer, #"{"op":"data","id":\#(hosted),"part":true,"end":true}"#) }
     }
+  }
+
+  /// Input for a call that takes none, or whose input has ended: the call ends.
+  private func sendUnwantedInput(_ peer: SimulatedPeer) throws(Violation) {
+    guard let (peer, id, _) = made(by: peer, where: { $0.inputEnded }) else { return }
+    try say(peer, #"{"op":"data","id":\#(id)}"#, message("unwanted", 20))
   }
 }

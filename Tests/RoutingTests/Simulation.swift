@@ -13,6 +13,7 @@ final class Simulation {
   let ledger: Ledger
   var random: SeededGenerator
   let audit: RouterAudit
+  let mood: Mood
   var peerCount = 0
   var callCount = 0
   var trace: [String] = []
@@ -22,6 +23,18 @@ final class Simulation {
   static let names = ["a", "b", "c.d"]
   static let sessions = ["x", "y", "z"]
 
+  /// What there is much of.
+  struct Mood {
+    /// Large contents, and readers that are slow.
+    var isHeavy: Bool
+    /// Calls that serve calls.
+    var isDeep: Bool
+    /// Messages to sessions.
+    var hasSessions: Bool
+    /// Messages both ways, in few calls.
+    var hasStreams: Bool
+  }
+
   init(seed: UInt64) {
     self.seed = seed
     var random = SeededGenerator(seed: seed)
@@ -29,12 +42,16 @@ final class Simulation {
     limits.mailboxMessagesMax = 6
     limits.mailboxBytesMax = 200_000
     limits.mailboxBytesPerConnectionMax = 300_000
-    limits.openIDsMax = 30
+    limits.openIDsMax = Int.random(in: 6...30, using: &random)
     limits.namesMax = 3
     limits.sessionsMax = 7
-    limits.connectionHighMarkBytes = Int.random(in: 100_000...500_000, using: &random)
-    limits.connectionHardMarkBytes = limits.connectionHighMarkBytes * 2
-    limits.callDepthMax = 4
+    mood = Mood(
+      isHeavy: Bool.random(using: &random), isDeep: Int.random(in: 0...2, using: &random) == 0,
+      hasSessions: Int.random(in: 0...2, using: &random) == 0,
+      hasStreams: Bool.random(using: &random))
+    limits.connectionHighMarkBytes = Int.random(in: 100_000...800_000, using: &random)
+    limits.connectionHardMarkBytes = limits.connectionHighMarkBytes * 3 / 2
+    limits.callDepthMax = mood.isDeep ? 10 : 3
     limits.noReplicaMs = 3_000
     self.random = random
     router = Router(limits: limits, now: 1_000, seed: seed)
@@ -72,31 +89,41 @@ final class Simulation {
   /// Sizes of contents: mostly small, some larger than a connection's buffer takes at once.
   func size() -> Int {
     switch number(0...9) {
-    case 0..<6: number(20...60)
+    case 0..<3: number(20...60)
+    case 3..<6: mood.isHeavy ? number(40_000...90_000) : number(20...60)
     case 6..<8: number(20...5_000)
     case 8: number(5_000...70_000)
     default: 0
     }
   }
 
+  /// How much a peer reads at a time.
+  func appetite(_ peer: SimulatedPeer) -> Int {
+    guard mood.isHeavy else { return chance(25) ? number(1...2_000) : .max }
+    return peer.number % 2 == 0 ? number(1...60_000) : number(1...400_000)
+  }
+
   func step() throws(Violation) {
     guard let peer = pick(alive), alive.count >= 3 else { return try connect() }
     switch number(0...99) {
-    case 0: try lose(peer)
+    case 0: if chance(mood.hasStreams ? 10 : 30) { try lose(peer) }
     case 1: if alive.count < 6 { try connect() }
-    case 2: if chance(30) { try sayGoodbye(peer) }
+    case 2: if chance(15) { try sayGoodbye(peer) }
     case 3..<8: try register(peer)
     case 8..<10: try withdraw(peer)
+    case 10..<31 where mood.hasStreams && ledger.calls.count > 5:
+      if chance(50) { try answer(peer) } else { try sendInput(peer) }
     case 10..<26: try call(peer)
     case 26..<31: try send(peer)
     case 31..<48: try answer(peer)
     case 48..<56: try sendInput(peer)
-    case 56..<60: try cancel(peer)
+    case 56..<60: if !mood.hasStreams || chance(10) { try cancel(peer) }
     case 60..<72: try grant(peer)
     case 72..<75: try answerClose(peer)
-    case 75..<90: try read(peer, number(0...3) == 0 ? number(1...2_000) : .max)
-    case 90..<95: try pass([1, 9, 40, 700, 2_500, 6_000][number(0...5)])
-    case 95: try deleteSession()
+    case 75..<90: try read(peer, appetite(peer))
+    case 90..<93: try pass([1, 9, 40, 700, 2_500, 6_000][number(0...(mood.hasStreams ? 3 : 5))])
+    case 93..<97: try answer(peer)
+    case 97: if chance(50) { try deleteSession() }
     default: try misbehave(peer)
     }
   }
