@@ -32,6 +32,8 @@ public final class Core {
     var pulse: TimerIndex = -1
     var undrained: TimerIndex = -1
     var drainedAt: UInt64 = 0
+    /// It has been told why it ends.
+    var isClosing = false
 
     init(_ state: ServerConnection, number: UInt64) {
       self.state = state
@@ -207,7 +209,11 @@ public final class Core {
       revision = router.registry.revision
       system.registryChanged()
     }
-    while router.takeOwnHostDirty() { system.turn() }
+    while router.takeOwnHostDirty() {
+      system.turn()
+      // No socket says that they have read, and what waited for that may go on.
+      router.drained(system.connection)
+    }
   }
 
   private func welcome(
@@ -234,11 +240,14 @@ public final class Core {
     router.markDirty(connection)
   }
 
+  /// Tells a connection why it ends [FRM-8]. Once: nothing of it counts after that.
   private func fault(_ connection: ConnectionIndex, _ fault: ConnectionFault) {
+    guard let peer = peers[Int(connection)], !peer.isClosing else { return }
+    peer.isClosing = true
+    peer.state.close()
     onEvent?(.fault(connection, fault))
     router.tell(connection, fault)
     closing.append(connection)
-    peers[Int(connection)]?.state.close()
   }
 
   // MARK: Life signs
