@@ -1,7 +1,8 @@
 internal import Discovery
 internal import Wire
 
-/// How calls end: exactly one terminal frame to the caller, and one place freed at the host.
+/// How calls end: exactly one terminal frame to the caller [CAL-3], and one place freed at the host
+/// [CAL-14].
 extension Router {
   /// How a host's part of a call ended.
   enum HostOutcome {
@@ -16,7 +17,7 @@ extension Router {
   // MARK: The host's side
 
   func receiveError(_ connection: ConnectionIndex, _ header: Header) -> ConnectionFault? {
-    // Without an id it is a remark about the connection, for the log.
+    // Without an id it is a remark about the connection, for the log [CON-17].
     guard let id = header[.id] else { return nil }
     guard let entry = connections.at(connection).pointee.ids.find(id) else {
       return checkOpened(connection, id)
@@ -113,7 +114,7 @@ extension Router {
     return nil
   }
 
-  /// What an id stands for ends because of what its own frame said.
+  /// What an id stands for ends because of what its own frame said [HDR-10, IDS-13].
   func failID(_ connection: ConnectionIndex, _ id: UInt64, _ failure: Failure) {
     guard let entry = connections.at(connection).pointee.ids.find(id) else { return }
     switch entry.kind {
@@ -135,7 +136,8 @@ extension Router {
   }
 
   /// Ends a call for its caller, whatever it is doing, and everything below it. A host that has it
-  /// is told to stop, with `word` or the failure's reason, and keeps its place until it has.
+  /// is told to stop, with `word` or the failure's reason, and keeps its place until it has
+  /// [CAN-1 to CAN-5, PAR-3].
   func fail(_ call: CallIndex, _ failure: Failure, word: String = "") {
     let record = calls.at(call)
     let caller = record.pointee.caller
@@ -163,7 +165,7 @@ extension Router {
       free(call)
     case .running:
       record.pointee.state = .abandoned
-      // Whatever it still sends is dropped; it must not wait for credit to get it out.
+      // Whatever it still sends is dropped; it must not wait for credit to get it out [CRD-11].
       record.pointee.replies.window = Limits.windowBytesMax
       drop(call, .input)
       let host = record.pointee.host
@@ -255,7 +257,7 @@ extension Router {
     record.pointee.nextSibling = -1
   }
 
-  /// A parent that its host has ended leaves its children alone.
+  /// A parent that its host has ended leaves its children alone [PAR-3].
   private func orphanChildren(_ call: CallIndex) {
     while calls.at(call).pointee.firstChild >= 0 {
       orphan(calls.at(call).pointee.firstChild)
@@ -275,11 +277,13 @@ extension Router {
 
   // MARK: Time
 
+  /// A call's time is over, or a send's [DLN-2, DLN-4].
   func deadlinePassed(_ call: CallIndex) {
     calls.at(call).pointee.timer = -1
     fail(call, Failure(.deadline, "not finished in the time it was given"))
   }
 
+  /// A host has not ended a cancelled call in time: its place is free again [CAN-5].
   func cancelGracePassed(_ call: CallIndex) {
     calls.at(call).pointee.timer = -1
     releaseHost(call, .failed)

@@ -16,6 +16,7 @@ extension Router {
     return nil
   }
 
+  /// Makes a connection the host of a name, or says why it cannot be; in the order of REG-10.
   private func register(
     _ connection: ConnectionIndex, _ id: UInt64, _ header: Header, _ content: Content
   ) -> Failure? {
@@ -68,6 +69,7 @@ extension Router {
     return nil
   }
 
+  /// Why this connection may not host that name now [ADR-5, REG-6 to REG-9, REG-15].
   private func refusal(_ connection: ConnectionIndex, _ header: Header) -> Failure? {
     let state = connections.at(connection)
     let name = header[.name]
@@ -116,7 +118,7 @@ extension Router {
 
   // MARK: Leaving
 
-  /// A registration has ended: nothing new goes there, what runs may finish.
+  /// A registration has ended: nothing new goes there, what runs may finish [REG-13].
   func withdrawReplica(_ index: ReplicaIndex) {
     let replica = replicas.at(index)
     let agent = replica.pointee.agent
@@ -178,7 +180,7 @@ extension Router {
     replicas.remove(index)
   }
 
-  /// An agent's last replica has gone: what waits in its line is told so.
+  /// An agent's last replica has gone: what waits in its line is told so [FAI-4].
   private func agentGone(_ agent: AgentIndex) {
     let failure = noReplica(agent)
     while agents[Int(agent)].line.first >= 0 { fail(agents[Int(agent)].line.first, failure) }
@@ -188,7 +190,7 @@ extension Router {
     }
   }
 
-  /// An agent that has been without replicas long enough is unknown again.
+  /// An agent that has been without replicas long enough is unknown again [CAL-5].
   func forgetAgent(_ agent: AgentIndex) {
     let state = agents[Int(agent)]
     agents[Int(agent)].goneTimer = -1
@@ -204,7 +206,7 @@ extension Router {
 
   // MARK: Connections that end
 
-  /// A connection is gone, with all it hosted and all it asked for.
+  /// A connection is gone, with all it hosted and all it asked for [CON-18, FAI-1 to FAI-4].
   public func connectionLost(_ connection: ConnectionIndex) {
     let state = connections.at(connection)
     state.pointee.isLeaving = true
@@ -262,13 +264,14 @@ extension Router {
     fail(call, failure)
   }
 
-  /// A client says that it is leaving.
+  /// A client says that it is leaving [CON-13].
   public func goodbye(_ connection: ConnectionIndex, timeoutMs: UInt64) {
     let state = connections.at(connection)
     guard !state.pointee.isLeaving else { return }
     state.pointee.isLeaving = true
     for replica in state.pointee.replicas { withdrawReplica(replica) }
     state.pointee.goodbyeTimer = timers.set(.goodbye, connection, due: now + timeoutMs)
+    relieve()
   }
 
   func goodbyePassed(_ connection: ConnectionIndex) {
@@ -283,7 +286,7 @@ extension Router {
 
   // MARK: Draining the sidecar
 
-  /// Takes nothing new from now on, and tells everyone.
+  /// Takes nothing new from now on, and tells everyone [DRN-1, DRN-2].
   public func beginDrain(timeoutMs: UInt64) {
     isDraining = true
     for connection in connections.indices()
@@ -294,18 +297,18 @@ extension Router {
       writer.finish()
       markDirty(connection)
     }
-    // A watch has no end of its own to wait for.
+    // A watch has no end of its own to wait for [DRN-6].
     for call in calls.indices() where calls.isUsed(call) {
-      if agents[Int(calls.at(call).pointee.agent)].isSystem { fail(call, Self.shutdown) }
+      guard agents[Int(calls.at(call).pointee.agent)].isSystem else { continue }
+      fail(call, Failure(.shutdown, "the sidecar is shutting down"))
     }
+    relieve()
   }
-
-  private static let shutdown = Failure(.shutdown, "the sidecar has shut down")
 
   /// Whether calls or sends are under way.
   public var isBusy: Bool { calls.count > 0 && !isDrainOver }
 
-  /// Ends what is left when the time for draining is over.
+  /// Ends what is left when the time for draining is over [DRN-3].
   public func endDrain() {
     // Hosts that have not ended what was cancelled are not waited for.
     isDrainOver = true
@@ -314,5 +317,6 @@ extension Router {
       let wasSeen = state == .running || state == .delivering
       fail(call, Failure(.shutdown, "the sidecar has shut down", mayRetry: !wasSeen))
     }
+    relieve()
   }
 }

@@ -27,7 +27,8 @@ extension Router {
     return nil
   }
 
-  /// A `send` becomes a call without a caller; its `ok` says that it is in the mailbox.
+  /// A `send` becomes a call without a caller; its `ok` says that it is in the mailbox
+  /// [SND-2, SND-3].
   func receiveSend(
     _ connection: ConnectionIndex, _ header: Header, _ content: Content
   ) -> ConnectionFault? {
@@ -101,7 +102,7 @@ extension Router {
       discard(call, failure)
       return failure
     }
-    // Its `from` is written; from here on nothing ties it to its parent.
+    // Its `from` is written; from here on nothing ties it to its parent [PAR-4, PAR-10].
     if header[.detach] || (id == nil && parent >= 0) { orphan(call) }
     return nil
   }
@@ -130,7 +131,7 @@ extension Router {
     return nil
   }
 
-  /// The call that `connection` handles under `id`.
+  /// The call that `connection` handles under `id` [PAR-1, PAR-5, PAR-6, PAR-7].
   private func findParent(
     _ connection: ConnectionIndex, _ id: UInt64
   ) -> Result<CallIndex, FailureError> {
@@ -156,6 +157,7 @@ extension Router {
     return .success(entry.index)
   }
 
+  /// Whether a client may call itself that [CAL-8].
   private func isRegistered(
     _ address: UnsafeRawBufferPointer, on connection: ConnectionIndex
   ) -> Bool {
@@ -167,6 +169,7 @@ extension Router {
     }
   }
 
+  /// Who is meant by an address [ADR-1, ADR-4, CAL-5, CAL-13].
   private func resolve(_ to: UnsafeRawBufferPointer) -> Result<Target, FailureError> {
     // Most addresses are known, and what is known has been checked before.
     if let agent = registry.find(to) { return .success(Target(agent: agent)) }
@@ -189,7 +192,7 @@ extension Router {
     return .success(Target(agent: agent, newSession: to))
   }
 
-  /// A call may not wait for a session that one of its own ancestors holds.
+  /// A call may not wait for a session that one of its own ancestors holds [PAR-8].
   private func checkCycle(_ target: Target, _ parent: CallIndex) -> Failure? {
     guard target.session >= 0 else { return nil }
     let session = sessions.at(target.session)
@@ -215,7 +218,8 @@ extension Router {
     let isSend = id == nil
     let window = isSend ? Int(Limits.windowBytesMax) : requestedWindow(header)
     let input = !isSend && header[.input]
-    // The content of the call is the first input message; without `input` it is the only one.
+    // The content of the call is the first input message; without `input` it is the only one
+    // [CAL-2, CRD-1].
     let firstCost = input && content.isEmpty ? 0 : content.count + Limits.frameCostBytes
     let inputRoom = Limits.windowBytesDefault - firstCost
     var call = Call(
@@ -252,7 +256,7 @@ extension Router {
     return Int(min(window, UInt64(Limits.windowBytesMax)))
   }
 
-  /// The time by which a call must end: its own, and at most its parent's. 0: none.
+  /// The time by which a call must end: its own, and at most its parent's [DLN-1, PAR-2]. 0: none.
   private func deadline(_ header: Header, _ parent: CallIndex) -> UInt64 {
     var deadline: UInt64 = 0
     if let timeout = header[.timeoutMs], timeout > 0 { deadline = now + timeout }
@@ -292,7 +296,7 @@ extension Router {
       fields: fields, content: content, cost: 0, isError: false, isLast: false)
   }
 
-  /// The fields of a call that are the same whenever it starts.
+  /// The fields of a call that are the same whenever it starts [CAL-6, CAL-8].
   func writeOpening(_ writer: inout HeaderWriter, _ call: CallIndex, _ header: Header) {
     writer.string("to", header[.to])
     let parent = calls.at(call).pointee.parent

@@ -53,6 +53,7 @@ extension Router {
     return nil
   }
 
+  /// Nobody hosts the agent, and not long ago somebody did [CAL-5, FAI-4].
   func noReplica(_ agent: AgentIndex) -> Failure {
     Failure(
       .noReplica, "no replica of \"\(registry.name(of: agent).text)\" is connected", mayRetry: true)
@@ -76,7 +77,8 @@ extension Router {
     let second = registry.replica(of: agent, at: dice.roll(count))
     let better = load(second) < load(first) ? second : first
     if canTake(better, call) { return better }
-    // Two may be full while another is not.
+    // Two may be full while another is not; but who waits already has looked at them all.
+    guard agents[Int(agent)].line.first < 0 || isExempt(call) else { return nil }
     var best: ReplicaIndex?
     for place in 0..<count {
       let replica = registry.replica(of: agent, at: place)

@@ -3,7 +3,7 @@ internal import Wire
 
 /// Sessions: made by their first message, closed when idle, deleted, or gone with their host.
 extension Router {
-  /// Gives a target that names a new session its record.
+  /// Gives a target that names a new session its record [SES-1, SES-6].
   func makeSession(_ target: inout Target) -> Failure? {
     guard let address = target.newSession else { return nil }
     guard sessions.count < limits.sessionsMax else {
@@ -80,7 +80,8 @@ extension Router {
 
   // MARK: Closing
 
-  /// An idle timer has fired. It is not moved with each message, so it may find the session used.
+  /// An idle timer has fired [SES-8]. It is not moved with each message, so it may find the session
+  /// used.
   func idlePassed(_ index: SessionIndex) {
     let session = sessions.at(index)
     session.pointee.timer = -1
@@ -95,7 +96,7 @@ extension Router {
     }
   }
 
-  /// Tells the host that a session is gone. New messages wait for its answer.
+  /// Tells the host that a session is gone [SES-9]. New messages wait for its answer [SES-10].
   func closeSession(_ index: SessionIndex, _ reason: StaticString) {
     let session = sessions.at(index)
     guard session.pointee.state == .live else { return }
@@ -139,7 +140,8 @@ extension Router {
     freeReplicaIfDone(replica)
   }
 
-  /// What waits for a session without an instance makes a new one, or learns that it cannot.
+  /// What waits for a session without an instance makes a new one, or learns that it cannot
+  /// [SES-10, SES-11, REG-14].
   func placeAgain(_ index: SessionIndex) {
     let session = sessions.at(index)
     guard session.pointee.mailbox.count > 0 else { return freeIfUnused(index) }
@@ -153,9 +155,10 @@ extension Router {
     }
   }
 
-  /// Ends a session and all its calls, by an operator's word. False when it is not there.
+  /// Ends a session and all its calls, by an operator's word [SYS-6]. False when it is not there.
   public func deleteSession(_ address: UnsafeRawBufferPointer) -> Bool {
     guard let index = sessionTable.find(address) else { return false }
+    defer { relieve() }
     let session = sessions.at(index)
     let cancelled = Failure(.cancelled, "the session was deleted")
     while sessions.isUsed(index), session.pointee.mailbox.first >= 0 {
@@ -171,11 +174,10 @@ extension Router {
       releasePlace(entry.index, index)
     }
     closeSession(index, "cancelled")
-    relieve()
     return true
   }
 
-  /// A deleted session's running call no longer keeps the session's place.
+  /// A deleted session's running call no longer keeps the session's place [SYS-7].
   private func releasePlace(_ call: CallIndex, _ index: SessionIndex) {
     guard calls.isUsed(call), calls.at(call).pointee.session == index else { return }
     calls.at(call).pointee.session = -1
@@ -186,7 +188,7 @@ extension Router {
     }
   }
 
-  /// A replica has gone: its sessions have no instance any more.
+  /// A replica has gone: its sessions have no instance any more [SES-13].
   func dropSessions(of replica: ReplicaIndex) -> [SessionIndex] {
     var dropped: [SessionIndex] = []
     while replicas.at(replica).pointee.firstSession >= 0 {

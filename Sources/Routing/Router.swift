@@ -201,7 +201,7 @@ public final class Router {
   }
 
   /// A known field of the wrong kind, or one that is missing: the frame's id is refused, or, if it
-  /// has none, nobody in particular.
+  /// has none, nobody in particular [HDR-10, HDR-16, IDS-12].
   func refuseField(
     _ connection: ConnectionIndex, _ header: Header, _ reason: Reason, _ field: String
   ) -> ConnectionFault? {
@@ -227,7 +227,7 @@ public final class Router {
     return nil
   }
 
-  /// An id that a client opens: odd, above its last.
+  /// An id that a client opens: odd, above its last [IDS-2, IDS-3, IDS-9].
   func claim(_ connection: ConnectionIndex, _ id: UInt64) -> ConnectionFault? {
     let state = connections.at(connection)
     guard id & 1 == 1, id > state.pointee.lastOpened else {
@@ -238,7 +238,8 @@ public final class Router {
     return nil
   }
 
-  /// An id that a client speaks of: it was opened once, by the client or by the sidecar.
+  /// An id that a client speaks of: it was opened once, by the client or by the sidecar
+  /// [IDS-6, IDS-7].
   @inline(__always)
   func checkOpened(_ connection: ConnectionIndex, _ id: UInt64) -> ConnectionFault? {
     let state = connections.at(connection)
