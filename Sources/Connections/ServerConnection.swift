@@ -7,8 +7,6 @@ public import Wire
 public struct ServerConnection: Sendable {
   public enum Kind: Sendable {
     case unix, tcp
-    /// The sidecar's own agents.
-    case memory
   }
 
   /// What a frame asks for.
@@ -54,8 +52,7 @@ public struct ServerConnection: Sendable {
     self.kind = kind
     self.limits = limits
     lastHeard = now
-    state =
-      kind == .memory ? .open : .expectsHello(until: now + UInt64(limits.helloTimeoutMs))
+    state = .expectsHello(until: now + UInt64(limits.helloTimeoutMs))
   }
 
   /// How often each side makes itself heard, in milliseconds; 0: the kernel tells.
@@ -63,7 +60,6 @@ public struct ServerConnection: Sendable {
     switch kind {
     case .unix: UInt64(limits.heartbeatMsUnix)
     case .tcp: UInt64(limits.heartbeatMsTCP)
-    case .memory: 0
     }
   }
 

@@ -1,7 +1,7 @@
 /// What the open ids of one connection stand for: open addressing by id.
 ///
-/// Ids only ever grow, so neighbours in time are neighbours here and probes stay short. An empty
-/// table holds no memory.
+/// An id's place is a multiple of it that nobody outside knows: clients choose their ids, and may not
+/// aim them at one place. An empty table holds no memory.
 struct IDTable: ~Copyable {
   /// What an id opened.
   enum Kind: UInt8 {
@@ -23,6 +23,8 @@ struct IDTable: ~Copyable {
 
   private var entries: UnsafeMutablePointer<Entry>?
   private var capacity = 0
+  private var shift: UInt64 = 64
+  private let multiplier = UInt64.random(in: 0...UInt64.max) | 1
   private(set) var count = 0
 
   deinit {
@@ -80,8 +82,7 @@ struct IDTable: ~Copyable {
 
   @inline(__always)
   private func home(_ id: UInt64) -> Int {
-    // Odd and even ids lie side by side; the halves of a number would collide otherwise.
-    Int(truncatingIfNeeded: id) & (capacity - 1)
+    Int(truncatingIfNeeded: (id &* multiplier) &>> shift)
   }
 
   private mutating func place(_ entry: Entry) {
@@ -96,6 +97,7 @@ struct IDTable: ~Copyable {
     entries = .allocate(capacity: size)
     entries!.initialize(repeating: Entry(id: 0, index: 0, kind: .made), count: size)
     capacity = size
+    shift = UInt64(64 - size.trailingZeroBitCount)
     guard let old else { return }
     for slot in 0..<oldCapacity where old[slot].id != 0 { place(old[slot]) }
     old.deallocate()

@@ -144,12 +144,6 @@ private struct Visitor {
     #expect(visitor.pulse(1 << 40) == "nothing")
   }
 
-  @Test func theSidecarsOwnNeedNoHello() {
-    var visitor = Visitor(.memory)
-    #expect(visitor.say(#"{"op":"call","id":1,"to":"a"}"#) == "frame")
-    #expect(visitor.server.heartbeatMs == 0)
-  }
-
   // MARK: Time
 
   @Test func aHelloIsWaitedForFiveSeconds() {
