@@ -1,7 +1,7 @@
 /// What the open ids of one connection stand for: open addressing by id.
 ///
-/// An id's place is a multiple of it that nobody outside knows: clients choose their ids, and may not
-/// aim them at one place. An empty table holds no memory.
+/// An id's place is a multiple of it that nobody outside knows: clients choose their ids, and may
+/// not aim them at one place. An empty table holds no memory.
 struct IDTable: ~Copyable {
   /// What an id opened.
   enum Kind: UInt8 {
