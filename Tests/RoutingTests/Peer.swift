@@ -8,18 +8,20 @@ import Wire
 /// test moves it.
 final class Network {
   let router: Router
-  private(set) var peers: [Peer] = []
   private(set) var now: UInt64 = 1_000
 
   init(limits: Limits = Limits(), seed: UInt64 = 1) {
     router = Router(limits: limits, now: 1_000, seed: seed)
   }
 
+  deinit {
+    // What is held for peers goes with them.
+    for connection in router.connections.indices() { router.connectionLost(connection) }
+  }
+
   /// A new connection.
   func peer(user: UInt32 = 1) -> Peer {
-    let peer = Peer(self, .user(user))
-    peers.append(peer)
-    return peer
+    Peer(self, .user(user))
   }
 
   /// A new connection with agents registered, one for each name.
