@@ -126,8 +126,14 @@ extension Router {
       let session = sessions.at(index)
       remove(call, from: &session.pointee.mailbox)
       session.pointee.lastUsed = now
-      if session.pointee.replica >= 0 {
-        replicas.at(session.pointee.replica).pointee.waiting -= 1
+      guard session.pointee.replica >= 0 else { return }
+      replicas.at(session.pointee.replica).pointee.waiting -= 1
+      if session.pointee.isQueued, calls.at(call).pointee.isUrgent,
+        session.pointee.mailbox.urgent == 0
+      {
+        // It stands before others for the sake of this call.
+        leaveQueue(index)
+        queueUp(index)
       }
     } else {
       remove(call, from: &agents[Int(calls.at(call).pointee.agent)].line)

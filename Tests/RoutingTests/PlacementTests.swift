@@ -210,6 +210,30 @@ import Wire
     #expect(host.hear().last == "call 6 a")
   }
 
+  @Test func whatIsNotUrgentAnyMoreDoesNotStandBeforeWhatIs() {
+    var limits = Limits()
+    limits.connectionHighMarkBytes = 300_000
+    let network = Network(limits: limits)
+    let host = network.host("a", with: #""concurrency":1"#)
+    let other = network.host("b")
+    let caller = network.peer()
+    caller.call("a")
+    #expect(host.hear() == ["call 2 a"])
+    host.call("b", with: #""window":1000000"#)
+    _ = other.hear()
+    for _ in 0..<3 { other.data(2, bytes: 120_000) }
+    // Both wait until the host has read; the first of them, with what is before it, for its parent.
+    caller.call("a:x")
+    caller.call("a:y")
+    host.call("a:x", with: #""parent":2"#)
+    let second = host.call("a:y", with: #""parent":2"#)
+    host.cancel(second)
+    #expect(
+      host.hear().filter { $0.hasPrefix("call") } == ["call 4 a:x new"])
+    host.end(4)
+    #expect(host.hear() == ["call 6 a:x from=a"])
+  }
+
   // MARK: Registrations that end
 
   @Test func aChildOfACallInFlightMayGoToAHostThatLeaves() {
