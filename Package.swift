@@ -64,6 +64,9 @@ let package = Package(
     .executableTarget(
       name: "example-agents", dependencies: ["CoagentClient"], path: "examples/swift",
       swiftSettings: settings),
+    .executableTarget(
+      name: "conformance-driver", dependencies: ["CoagentClient"],
+      path: "proto/conformance/drivers/swift", swiftSettings: settings),
 
     .target(
       name: "TestSupport", dependencies: ["Wire", "EventLoop"], path: "Tests/TestSupport",

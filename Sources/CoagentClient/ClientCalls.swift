@@ -7,7 +7,7 @@ extension Client: Caller {
   public func open(
     _ to: String, _ message: Message?, options: CallOptions
   ) async throws -> Call {
-    let link = try await link(within: options.timeout, for: parent)
+    let link = try await link(within: options.timeout, for: parent(options))
     let mailbox = link.mailbox
     var call = OutgoingCall(to: to, first: try message.map { try Self.piece(of: $0) })
     try inherit(options, into: &call, link)
@@ -17,8 +17,12 @@ extension Client: Caller {
     let lane = Lane()
     let threshold = ClientConnection.grantBytes(
       window: options.windowBytes ?? Limits.windowBytesDefault)
-    let inbox = Inbox(thresholdBytes: threshold) { mailbox.post(.consumedReplies(lane, $0)) }
-    let outlet = options.hasInput ? await Self.outlet(call, lane, link) : nil
+    // A lazy call starts with the credit that its first reader gives.
+    let inbox = Inbox(
+      thresholdBytes: threshold,
+      openingBytes: options.isLazy ? options.windowBytes ?? Limits.windowBytesDefault : 0
+    ) { mailbox.post(.consumedReplies(lane, $0)) }
+    let outlet = options.hasInput ? Self.outlet(call, lane, link) : nil
     let ends = OwnEnds(lane: lane, inbox: inbox, outlet: outlet)
     guard mailbox.post(.call(call, ends)) else { throw Self.lost }
     return Call(
@@ -29,7 +33,8 @@ extension Client: Caller {
   public func send(
     _ to: String, _ message: Message, options: CallOptions, observes: Bool, acknowledged: Bool
   ) async throws {
-    let link = try await link(within: options.timeout ?? Self.defaultTimeout, for: parent)
+    let link = try await link(
+      within: options.timeout ?? Self.defaultTimeout, for: parent(options))
     var call = OutgoingCall(to: to, first: try Self.piece(of: message))
     try inherit(options, into: &call, link)
     call.observes = observes
@@ -44,9 +49,9 @@ extension Client: Caller {
   }
 
   /// The call of this client's that the running task handles, if there is one.
-  private var parent: AgentContext? {
-    guard let context = AgentContext.current, let caller = context.caller as? Client,
-      caller === self
+  private func parent(_ options: CallOptions) -> AgentContext? {
+    guard !options.isIndependent, let context = AgentContext.current,
+      let caller = context.caller as? Client, caller === self
     else { return nil }
     return context
   }
@@ -63,11 +68,11 @@ extension Client: Caller {
     if let first = call.first, !first.ext.isEmpty {
       ext.merge(FlatObject.values(first.ext)) { option, _ in option }
     }
-    if let context = AgentContext.current {
+    if !options.isIndependent, let context = AgentContext.current {
       ext.merge(context.ext) { own, _ in own }
       if call.trace.isEmpty { call.trace = context.trace }
       // Ids are a connection's own: an agent of another client has no parent here.
-      if parent != nil {
+      if parent(options) != nil {
         guard context.generation == link.generation else {
           throw AgentError(.parentEnded, "the call that this one serves has lost its connection")
         }
@@ -84,11 +89,10 @@ extension Client: Caller {
       ext: message.extText)
   }
 
-  private static func outlet(_ call: OutgoingCall, _ lane: Lane, _ link: Link) async -> Outlet {
+  private static func outlet(_ call: OutgoingCall, _ lane: Lane, _ link: Link) -> Outlet {
     let mailbox = link.mailbox
     let credit = Limits.windowBytesDefault - (call.first?.cost ?? 0)
-    let contentMax = await link.welcome?.contentBytesMax ?? Limits().contentBytesMax
-    return Outlet(creditBytes: credit, contentMax: contentMax) { frame in
+    return Outlet(creditBytes: credit, contentMax: link.contentBytesMax) { frame in
       // Errors at a position travel from agents to callers only.
       if case .piece(let piece) = frame { mailbox.post(.input(lane, piece)) }
     }

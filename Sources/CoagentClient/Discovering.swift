@@ -16,14 +16,17 @@ extension Client {
   }
 
   /// Who is there, and then who comes and goes. Goes on over lost connections.
+  ///
+  /// - Parameter revision: the last change that is known: where the sidecar remembers it, what came
+  ///   since is told in place of all that is there.
   public func watch(
     _ namespace: String = "", recursive: Bool = false, inclusive: Bool = false,
-    detailed: Bool = false, labels: [String: String] = [:]
+    detailed: Bool = false, labels: [String: String] = [:], fromRevision revision: Int64? = nil
   ) -> AgentChanges {
     let query = DiscoveryQuery(
       namespace: namespace, recursive: recursive, inclusive: inclusive, detailed: detailed,
       labels: labels)
-    return AgentChanges(client: self, query: query)
+    return AgentChanges(client: self, query: query, revision: revision)
   }
 }
 
@@ -119,19 +122,34 @@ public struct AgentOperation: Sendable, Equatable {
 }
 
 /// What a watch tells.
-public enum AgentChange: Sendable {
-  /// All that match, at first and whenever the watch could not go on where it was.
-  case snapshot([AgentCard])
-  /// Who came, or changed, and who went.
-  case change(registered: [AgentCard], deregistered: [String])
+public struct AgentChange: Sendable, Equatable {
+  /// The registry's count of changes at that moment.
+  public var revision: Int64
+  /// Who came or changed; in a snapshot, all that match.
+  public var registered: [AgentCard]
+  /// Who went.
+  public var deregistered: [String]
+  /// All that match: at first, and whenever the watch could not go on where it was.
+  public var isSnapshot: Bool
+
+  init(_ message: Message) throws(AgentError) {
+    let json = try message.json()
+    isSnapshot = message.type == "DiscoverySnapshot"
+    revision = json["revision"]?.integer ?? 0
+    registered = AgentCard.list(json[isSnapshot ? "agents" : "registered"])
+    deregistered = (json["deregistered"]?.elements ?? []).compactMap(\.text)
+  }
 }
 
 /// The agents of a namespace as they come and go. To be iterated once, as long as is wanted.
 public struct AgentChanges: AsyncSequence, Sendable {
   let client: Client
   let query: DiscoveryQuery
+  let revision: Int64?
 
-  public func makeAsyncIterator() -> Iterator { Iterator(client: client, query: query) }
+  public func makeAsyncIterator() -> Iterator {
+    Iterator(client: client, query: query, revision: revision)
+  }
 
   public struct Iterator: AsyncIteratorProtocol {
     let client: Client
@@ -140,27 +158,25 @@ public struct AgentChanges: AsyncSequence, Sendable {
     /// The registry's revision that was last told.
     private var revision: Int64?
 
-    init(client: Client, query: DiscoveryQuery) {
+    init(client: Client, query: DiscoveryQuery, revision: Int64?) {
       self.client = client
       self.query = query
+      self.revision = revision
     }
 
     public mutating func next() async throws -> AgentChange? {
       while true {
         if replies == nil {
+          var options = CallOptions()
+          options.isIndependent = true
           let message = Message(query.bytes(fromRevision: revision), type: "DiscoveryWatch")
-          replies = client.stream("discovery", message).makeAsyncIterator()
+          replies = client.stream("discovery", message, options: options).makeAsyncIterator()
         }
         do {
           guard let message = try await replies?.next() else { return nil }
-          let json = try message.json()
-          revision = json["revision"]?.integer ?? revision
-          if message.type == "DiscoverySnapshot" {
-            return .snapshot(AgentCard.list(json["agents"]))
-          }
-          return .change(
-            registered: AgentCard.list(json["registered"]),
-            deregistered: (json["deregistered"]?.elements ?? []).compactMap(\.text))
+          let change = try AgentChange(message)
+          revision = change.revision
+          return change
         } catch let error as AgentError where error.code == .unavailable {
           if client.isClosed { throw error }
           replies = nil

@@ -1,6 +1,7 @@
 internal import Connections
 internal import EventLoop
 internal import Hosting
+internal import Locking
 internal import Transports
 internal import Wire
 
@@ -34,6 +35,10 @@ final class Link {
   let agents: AgentTable
 
   private(set) var welcome: Welcome?
+  /// The longest content of a frame, both ways.
+  nonisolated var contentBytesMax: Int { contentMax.withLock { $0 } }
+  private nonisolated let contentMax = Locked(Limits().contentBytesMax)
+  private let decoder: FrameDecoder
   private let greeted = Answer()
   private var greetByMs: UInt64
   private var heartbeatMs: UInt64 = 0
@@ -83,8 +88,8 @@ final class Link {
       stream.close()
       throw AgentError(.connectionLost, error.message)
     }
-    let decoder = FrameDecoder(
-      headerMax: Limits.headerBytesMaxSidecar, contentMax: Int(UInt32.max))
+    decoder = FrameDecoder(
+      headerMax: Limits.headerBytesMaxSidecar, contentMax: Limits().contentBytesMax)
     frames = FrameConnection(stream, decoder: decoder, delegate: receiver)
     machine = ClientConnection(out: frames.out)
     self.generation = generation
@@ -167,6 +172,8 @@ final class Link {
     switch event {
     case .opened(let welcome):
       self.welcome = welcome
+      contentMax.withLock { $0 = welcome.contentBytesMax }
+      decoder.contentMax = welcome.contentBytesMax
       heartbeatMs = welcome.heartbeatMs
       greetByMs = Self.never
       greeted.give(nil)

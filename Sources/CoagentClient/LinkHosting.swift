@@ -33,11 +33,9 @@ extension Link {
     let message = call.first.map { Message($0) }
     let request = Request(
       address: call.to, message: message, input: InputMessages(first: message, inbox: inbox),
-      isOneway: call.isOneway, observes: call.observes)
-    let isNew = call.isNew
+      isNew: call.isNew, isOneway: call.isOneway, observes: call.observes)
     let task = Task.detached {
-      let error = await host.run(
-        request, reply: ReplyStream(outlet), in: context, isNew: isNew)
+      let error = await host.run(request, reply: ReplyStream(outlet), in: context)
       outlet.close(AgentError(.cancelled, "the call is over"))
       mailbox.post(.finish(id, error))
     }

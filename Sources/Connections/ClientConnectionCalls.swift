@@ -47,14 +47,16 @@ extension ClientConnection {
     let id = nextID()
     var writer = HeaderWriter(out, "call", id: id)
     call.write(into: &writer)
-    if let window = call.windowBytes { writer.integer("window", UInt64(max(window, 0))) }
+    if let window = call.isLazy ? 0 : call.windowBytes {
+      writer.integer("window", UInt64(max(window, 0)))
+    }
     if call.hasInput { writer.truth("input") }
     if call.isLazy { writer.truth("lazy") }
     if call.isDetached { writer.truth("detach") }
     writer.finish(bytes: call.first?.content ?? [])
     let flow = Flow(
       sendBytes: Limits.windowBytesDefault - (call.first?.cost ?? 0),
-      receiveBytes: call.windowBytes ?? Limits.windowBytesDefault)
+      receiveBytes: call.isLazy ? 0 : call.windowBytes ?? Limits.windowBytesDefault)
     own[id] = OwnCall(request: .call, inputIsOpen: call.hasInput, flow: flow)
     return id
   }

@@ -23,10 +23,14 @@ public enum CloseReason: Sendable, Hashable {
   case idle
   /// Somebody deleted the session.
   case cancelled
-  /// The registration, the connection or the sidecar ends.
+  /// The registration, the client or the sidecar ends.
   case shutdown
-  /// The connection was lost; the session goes on elsewhere, anew.
+  /// The connection was lost; the session's next message makes another instance.
   case connectionLost
+  /// The session began anew while this instance was still there.
+  case replaced
+  /// It was made for one call without a session, which has ended.
+  case ended
   /// A word that this version does not know.
   case other(String)
 
@@ -36,7 +40,22 @@ public enum CloseReason: Sendable, Hashable {
     case "cancelled": self = .cancelled
     case "shutdown": self = .shutdown
     case "connection_lost": self = .connectionLost
+    case "replaced": self = .replaced
+    case "ended": self = .ended
     default: self = .other(word)
+    }
+  }
+
+  /// The word that every language has for it.
+  public var word: String {
+    switch self {
+    case .idle: "idle"
+    case .cancelled: "cancelled"
+    case .shutdown: "shutdown"
+    case .connectionLost: "connection_lost"
+    case .replaced: "replaced"
+    case .ended: "ended"
+    case .other(let word): word
     }
   }
 }
@@ -49,20 +68,28 @@ public struct Request: Sendable {
   public let message: Message?
   /// All of the input, the first message included. One task reads it.
   public let input: InputMessages
+  /// It begins its session: the instance is fresh.
+  public let isNew: Bool
   /// Nobody waits for an answer.
   public let isOneway: Bool
   /// It is shown, not asked: no action is expected.
   public let observes: Bool
 
   public init(
-    address: String, message: Message?, input: InputMessages, isOneway: Bool, observes: Bool
+    address: String, message: Message?, input: InputMessages, isNew: Bool = false,
+    isOneway: Bool = false, observes: Bool = false
   ) {
     self.address = address
     self.message = message
     self.input = input
+    self.isNew = isNew
     self.isOneway = isOneway
     self.observes = observes
   }
+
+  /// The input behind the first message; in place of `input`, for an agent that has used that
+  /// message already.
+  public var further: InputMessages { InputMessages(first: nil, inbox: input.inbox) }
 
   public var name: String { Self.split(address).name }
   public var session: String? { Self.split(address).session }

@@ -74,10 +74,37 @@ public struct AgentError: Error, Sendable, Equatable, CustomStringConvertible {
     case is CancellationError:
       self.init(.cancelled, "the agent was cancelled")
     default:
-      self.init(.agentError, "\(error)")
-      details["type"] = .string("\(Swift.type(of: error))")
+      let message = "\(error)"
+      let type = "\(Swift.type(of: error))"
+      self.init(.agentError, message.isEmpty ? type : message)
+      details["type"] = .string(type)
+      if let cause = (error as? any CausedError)?.cause { setCauses(from: cause) }
     }
   }
+
+  /// Notes what was below, from here down: each as its type and message.
+  mutating func setCauses(from cause: any Error) {
+    var texts: [String] = []
+    var next: (any Error)? = cause
+    while let error = next, texts.count < Self.causesMax {
+      if let error = error as? AgentError {
+        texts.append("AgentError: \(error.message)")
+        texts += error.causes
+        next = nil
+      } else {
+        texts.append("\(Swift.type(of: error)): \(error)")
+        next = (error as? any CausedError)?.cause
+      }
+    }
+    details["causes"] = .string(texts.prefix(Self.causesMax).joined(separator: " <- "))
+  }
+
+  private static let causesMax = 8
+}
+
+/// An error that came of another one. Thrown by an agent, it travels with what was below it.
+public protocol CausedError: Error {
+  var cause: (any Error)? { get }
 }
 
 /// A value in `ext`, `details` and labels: what every language's JSON holds without loss.

@@ -44,21 +44,21 @@ public final class AgentHost: Sendable {
 
   /// Handles a call to its end. Returns the error it ended with. Cancelled with its task.
   ///
-  /// - Parameter isNew: the session begins with this call, so an instance still there is dropped.
+  /// Where the session begins with this call, an instance that is still there is dropped.
   public func run(
-    _ request: Request, reply: ReplyStream, in context: AgentContext, isNew: Bool
+    _ request: Request, reply: ReplyStream, in context: AgentContext
   ) async -> AgentError? {
     do {
-      let (agent, isOwn) = try await instance(for: request, isNew: isNew)
+      let (agent, isOwn) = try await instance(for: request)
       do {
         try await AgentContext.$current.withValue(context) {
           try await agent.handle(request, reply: reply, in: context)
         }
       } catch {
-        if isOwn { await agent.closed(.idle) }
+        if isOwn { await agent.closed(.ended) }
         throw error
       }
-      if isOwn { await agent.closed(.idle) }
+      if isOwn { await agent.closed(.ended) }
       return nil
     } catch {
       return AgentError(reporting: error)
@@ -102,7 +102,7 @@ public final class AgentHost: Sendable {
 
   /// The instance to use, and whether it is this call's alone.
   private func instance(
-    for request: Request, isNew: Bool
+    for request: Request
   ) async throws -> (agent: any Agent, isOwn: Bool) {
     switch source {
     case .shared(let agent): return (agent, false)
@@ -113,12 +113,12 @@ public final class AgentHost: Sendable {
       let key = Array(session.utf8)
       let (making, dropped) = sessions.withLock { sessions -> (Making, Making?) in
         let known = sessions[key]
-        if let known, !isNew { return (known, nil) }
+        if let known, !request.isNew { return (known, nil) }
         let making = Task { try await Self.activate(session, make) }
         sessions[key] = making
         return (making, known)
       }
-      await Self.free(dropped, .connectionLost)
+      await Self.free(dropped, .replaced)
       do {
         return (try await making.value, false)
       } catch {

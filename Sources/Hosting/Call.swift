@@ -70,6 +70,9 @@ public final class Call: Sendable {
   /// The replies, message by message.
   public var replies: Replies { Replies { self } }
 
+  /// The replies with errors at a position as values among them.
+  public var outcomes: ReplyOutcomes { ReplyOutcomes { self } }
+
   /// The replies frame by frame: a message in parts arrives in pieces, as it is made.
   public var parts: ReplyParts { ReplyParts { self } }
 
@@ -79,99 +82,22 @@ public final class Call: Sendable {
     var messages: [Message] = []
     do {
       while let message = try await inbox.nextMessage(&assembly) { messages.append(message) }
-    } catch {
+    } catch let error as AgentError {
       cancel()
       throw located(error)
+    } catch {
+      cancel()
+      throw error
     }
     return Reply(messages)
   }
 
-  func located(_ error: any Error) -> any Error {
-    guard var error = error as? AgentError else { return error }
+  /// An error of this call says whom it called.
+  func located(_ error: AgentError) -> AgentError {
+    var error = error
     if error.address.isEmpty { error.address = address }
     return error
   }
-}
-
-/// The replies of a call, message by message. The call is made when the iteration begins; leaving
-/// the loop before the end cancels it. To be iterated once.
-public struct Replies: AsyncSequence, Sendable {
-  let open: @Sendable () async throws -> Call
-
-  public init(_ open: @escaping @Sendable () async throws -> Call) {
-    self.open = open
-  }
-
-  public func makeAsyncIterator() -> Iterator { Iterator(open: open) }
-
-  public struct Iterator: AsyncIteratorProtocol {
-    let open: @Sendable () async throws -> Call
-    private var call: Call?
-    private var assembly = MessageAssembly()
-
-    init(open: @escaping @Sendable () async throws -> Call) { self.open = open }
-
-    /// The next message, or nil at the end. After an error at a position of the replies, the next
-    /// call goes on behind it.
-    public mutating func next() async throws -> Message? {
-      if call == nil { call = try await open() }
-      do {
-        return try await call!.inbox.nextMessage(&assembly)
-      } catch {
-        throw call!.located(error)
-      }
-    }
-
-    /// Whether nothing more will come: an error that was thrown was the call's last word.
-    public var isOver: Bool { call?.inbox.isDrained ?? false }
-  }
-
-  /// The replies frame by frame.
-  public var parts: ReplyParts { ReplyParts(open) }
-
-  /// All replies, when the call has ended.
-  public func whole() async throws -> Reply { try await open().whole() }
-}
-
-/// The replies of a call as their frames arrive.
-public struct ReplyParts: AsyncSequence, Sendable {
-  let open: @Sendable () async throws -> Call
-
-  init(_ open: @escaping @Sendable () async throws -> Call) { self.open = open }
-
-  public func makeAsyncIterator() -> Iterator { Iterator(open: open) }
-
-  public struct Iterator: AsyncIteratorProtocol {
-    let open: @Sendable () async throws -> Call
-    private var call: Call?
-    private var isFirst = true
-
-    init(open: @escaping @Sendable () async throws -> Call) { self.open = open }
-
-    public mutating func next() async throws -> ReplyPart? {
-      if call == nil { call = try await open() }
-      do {
-        guard let piece = try await call!.inbox.next() else { return nil }
-        let part = ReplyPart(
-          message: Message(piece), isFirst: isFirst, isLast: !piece.isPart)
-        isFirst = part.isLast
-        return part
-      } catch {
-        isFirst = true
-        throw call!.located(error)
-      }
-    }
-
-    public var isOver: Bool { call?.inbox.isDrained ?? false }
-  }
-}
-
-/// A frame of a reply: a message, or a part of one.
-public struct ReplyPart: Sendable {
-  /// The content of this frame. Type, content type and ext stand in a message's first.
-  public let message: Message
-  public let isFirst: Bool
-  public let isLast: Bool
 }
 
 /// What came back from a call whose caller wanted one value.

@@ -10,6 +10,8 @@ public struct CallOptions: Sendable {
   public var hasInput = false
   /// The call outlives the one it is made for.
   public var isDetached = false
+  /// It is not made for the call that the running task handles: it takes over nothing from that.
+  public var isIndependent = false
   /// Who asks, if it is an agent registered here; in an agent it is that agent.
   public var from = ""
   /// What travels along to the agent; joined to what the current call has.
@@ -64,6 +66,14 @@ extension Caller {
     try await call(to, body, type: type, timeout: timeout).decode(kind)
   }
 
+  /// Calls an agent without a message.
+  public func call(
+    _ to: String, type: String = "", timeout: Duration? = .seconds(30),
+    ext: [String: FlatValue] = [:]
+  ) async throws -> Reply {
+    try await call(to, Message([], type: type), timeout: timeout, ext: ext)
+  }
+
   /// Repeats only what the sidecar says nobody has seen.
   public func call(
     _ to: String, _ message: Message, options: CallOptions
@@ -93,7 +103,11 @@ extension Caller {
     options.timeout = timeout
     options.windowBytes = windowBytes
     options.ext = ext
-    return Replies { [options] in try await open(to, message, options: options) }
+    return stream(to, message, options: options)
+  }
+
+  public func stream(_ to: String, _ message: Message, options: CallOptions) -> Replies {
+    Replies { try await open(to, message, options: options) }
   }
 
   public func stream(

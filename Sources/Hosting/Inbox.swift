@@ -18,6 +18,8 @@ public final class Inbox: Sendable {
     var isFinished = false
     var error: AgentError?
     var owedBytes = 0
+    /// What the first reading permits.
+    var openingBytes: Int
     var waiter: CheckedContinuation<Void, Never>?
 
     mutating func takeWaiter() -> CheckedContinuation<Void, Never>? {
@@ -46,14 +48,18 @@ public final class Inbox: Sendable {
     }
   }
 
-  private let state = Locked(State())
+  private let state: Locked<State>
   private let thresholdBytes: Int
   private let onConsumed: @Sendable (Int) -> Void
 
   /// - Parameters:
   ///   - thresholdBytes: consumption is reported when this much has come together.
+  ///   - openingBytes: what is reported when the reading begins, of a call that waits for that.
   ///   - onConsumed: bytes read since it was called last, C + 256 for a frame. From any thread.
-  public init(thresholdBytes: Int, onConsumed: @escaping @Sendable (Int) -> Void) {
+  public init(
+    thresholdBytes: Int, openingBytes: Int = 0, onConsumed: @escaping @Sendable (Int) -> Void
+  ) {
+    state = Locked(State(openingBytes: openingBytes))
     self.thresholdBytes = thresholdBytes
     self.onConsumed = onConsumed
   }
@@ -80,12 +86,18 @@ public final class Inbox: Sendable {
 
   public var isFinished: Bool { state.withLock { $0.isFinished } }
 
-  /// Finished, and everything was read.
-  var isDrained: Bool { state.withLock { $0.isFinished && $0.head == $0.entries.count } }
-
   /// The next frame, or nil at the end. Throws the error at this position or of the end, or
   /// `CancellationError` when the reading task is cancelled.
   public func next() async throws -> Piece? {
+    switch try await nextEntry() {
+    case .piece(let piece): return piece
+    case .failure(let error): throw error
+    case nil: return nil
+    }
+  }
+
+  /// The next frame or error at a position, or nil at the end. Throws the error of the end.
+  func nextEntry() async throws -> Entry? {
     while true {
       try Task.checkCancellation()
       var grant = 0
@@ -95,14 +107,11 @@ public final class Inbox: Sendable {
           state.owedBytes += entry.cost
           if state.owedBytes >= thresholdBytes { swap(&grant, &state.owedBytes) }
         }
+        if state.openingBytes > 0, !state.isFinished { swap(&grant, &state.openingBytes) }
         return (entry, state.isFinished, state.error)
       }
       if grant > 0 { onConsumed(grant) }
-      switch entry {
-      case .piece(let piece): return piece
-      case .failure(let error): throw error
-      case nil: break
-      }
+      if let entry { return entry }
       if isFinished {
         if let error { throw error }
         return nil
@@ -163,16 +172,30 @@ struct MessageAssembly {
 }
 
 extension Inbox {
-  /// The next whole message.
-  func nextMessage(_ assembly: inout MessageAssembly) async throws -> Message? {
+  /// The next whole message, or the error at its position; nil at the end. Throws the error of the
+  /// end.
+  func nextOutcome(
+    _ assembly: inout MessageAssembly
+  ) async throws -> Result<Message, AgentError>? {
     do {
-      while let piece = try await next() {
-        if let message = assembly.add(piece) { return message }
+      while let entry = try await nextEntry() {
+        switch entry {
+        case .piece(let piece):
+          if let message = assembly.add(piece) { return .success(message) }
+        case .failure(let error):
+          assembly.drop()
+          return .failure(error)
+        }
       }
-      return assembly.end()
-    } catch {
+      return assembly.end().map { .success($0) }
+    } catch let error as AgentError {
       assembly.drop()
       throw error
     }
+  }
+
+  /// The next whole message. Throws the error at this position or of the end.
+  func nextMessage(_ assembly: inout MessageAssembly) async throws -> Message? {
+    try await nextOutcome(&assembly)?.get()
   }
 }

@@ -47,7 +47,8 @@ public final class FrameDecoder {
   public private(set) var frameBytes = 0
 
   private let headerMax: Int
-  private let contentMax: Int
+  /// The longest content, in bytes, of frames that begin from now on.
+  public var contentMax: Int
   private var isFirst: Bool
   private let firstHeaderMax: Int
   private var lent = UnsafeMutableRawBufferPointer(start: nil, count: 0)

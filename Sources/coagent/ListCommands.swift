@@ -160,11 +160,9 @@ struct Watch: AsyncParsableCommand {
     let (namespace, json) = (namespace, json)
     try await reach.run(reconnects: true) { client in
       for try await change in client.watch(namespace, recursive: true, inclusive: true) {
-        switch change {
-        case .snapshot(let cards): Self.show(cards, gone: [], json, "snapshot")
-        case .change(let registered, let deregistered):
-          Self.show(registered, gone: deregistered, json, "change")
-        }
+        Self.show(
+          change.registered, gone: change.deregistered, json,
+          change.isSnapshot ? "snapshot" : "change")
         Output.flush()
       }
     }

@@ -31,22 +31,18 @@ import Testing
         let snapshot = #"{"revision":3,"agents":[{"name":"a","description":""}]}"#
         async let heard = sidecar.answer(
           "call", (#"{"op":"data","id":1,"type":"DiscoverySnapshot"}"#, snapshot))
-        guard case .snapshot(let cards) = try await changes.next() else {
-          Issue.record("no snapshot came first")
-          return
-        }
-        #expect(cards.map(\.name) == ["a"])
+        let first = try #require(try await changes.next())
+        #expect(first.isSnapshot && first.revision == 3)
+        #expect(first.registered.map(\.name) == ["a"])
         #expect(try await heard["type"] == "DiscoveryWatch")
         await sidecar.drop()
         let change = #"{"revision":4,"registered":[],"deregistered":["a"]}"#
         async let again = sidecar.answer(
           "call", (#"{"op":"data","id":1,"type":"DiscoveryChange"}"#, change))
-        guard case .change(let registered, let deregistered) = try await changes.next() else {
-          Issue.record("no change came second")
-          return
-        }
+        let second = try #require(try await changes.next())
         #expect(try await again.content.contains(#""from_revision":3"#))
-        #expect(registered.isEmpty && deregistered == ["a"])
+        #expect(!second.isSnapshot && second.revision == 4)
+        #expect(second.registered.isEmpty && second.deregistered == ["a"])
       }
     }
   }

@@ -1,0 +1,178 @@
+import CoagentClient
+
+/// Commands of callers.
+extension Driver {
+  /// Who makes the call: a client, or the call that it is made for.
+  private func caller(_ command: Command) throws -> any Caller {
+    guard let parent = command.text("under") else { return try client(command) }
+    guard let script = names.scripts[parent] else {
+      throw AgentError(.parentEnded, "the call '\(parent)' has ended")
+    }
+    return script.context
+  }
+
+  private func options(_ command: Command) -> CallOptions {
+    var options = CallOptions()
+    options.timeout = command.duration("timeout_ms")
+    options.windowBytes = command.integer("window").map { Int($0) }
+    options.isLazy = command.truth("lazy")
+    options.isDetached = command.truth("detach")
+    options.from = command.text("sender") ?? ""
+    options.trace = command.text("trace") ?? ""
+    options.ext = command.flat("ext")
+    return options
+  }
+
+  func call(_ command: Command) async throws -> JSON {
+    var options = options(command)
+    options.timeout = options.timeout ?? Client.defaultTimeout
+    let message = try command.message() ?? Message([])
+    let reply = try await caller(command).call(
+      try command.word("to"), message, options: options)
+    if reply.messages.count > 1, let text = reply.text {
+      var joined = reply.messages[0]
+      joined.content = Array(text.utf8)
+      return object(("value", Report.message(joined)))
+    }
+    switch reply.messages.count {
+    case 0: return .object([])
+    case 1: return object(("value", Report.message(reply.messages[0])))
+    default: return object(("values", .array(reply.messages.map { Report.message($0) })))
+    }
+  }
+
+  func open(_ command: Command, hasInput: Bool) async throws -> JSON {
+    var options = options(command)
+    options.hasInput = hasInput
+    let call = try await caller(command).open(
+      try command.word("to"), try command.message(), options: options)
+    names.streams[try command.word("as")] = OpenStream(call)
+    return .object([])
+  }
+
+  func send(_ command: Command) async throws -> JSON {
+    try await caller(command).send(
+      try command.word("to"), try command.message() ?? Message([]), options: options(command),
+      observes: command.truth("observe"), acknowledged: command["ack"]?.truth ?? true)
+    return .object([])
+  }
+
+  // MARK: - What was opened
+
+  private func stream(_ command: Command) throws -> OpenStream {
+    let name = try command.word("of")
+    guard let stream = names.streams[name] else { throw Unsupported(why: "no stream '\(name)'") }
+    return stream
+  }
+
+  func next(_ command: Command) async throws -> JSON {
+    if let watch = names.watches[try command.word("of")] { return try await watch.next() }
+    return try await stream(command).next()
+  }
+
+  func nextPart(_ command: Command) async throws -> JSON {
+    try await stream(command).nextPart()
+  }
+
+  func rest(_ command: Command) async throws -> JSON {
+    try await stream(command).rest()
+  }
+
+  func leave(_ command: Command) async throws -> JSON {
+    if let watch = names.watches[try command.word("of")] {
+      await watch.leave()
+    } else {
+      try stream(command).leave()
+    }
+    return .object([])
+  }
+
+  func put(_ command: Command) async throws -> JSON {
+    try await stream(command).put(try command.message() ?? Message([]))
+  }
+
+  func finish(_ command: Command) async throws -> JSON {
+    try await stream(command).finish()
+  }
+}
+
+/// A call that was opened here; its replies are read, and its input written, in the order of the
+/// commands.
+actor OpenStream {
+  private nonisolated let call: Call
+  private nonisolated let reading = Turns()
+  private nonisolated let writing = Turns()
+  private var outcomes: ReplyOutcomes.Iterator
+  private var parts: ReplyParts.Iterator
+
+  init(_ call: Call) {
+    self.call = call
+    outcomes = call.outcomes.makeAsyncIterator()
+    parts = call.parts.makeAsyncIterator()
+  }
+
+  nonisolated func next() async throws -> JSON {
+    try await reading.take { try await nextMessage() }
+  }
+
+  nonisolated func nextPart() async throws -> JSON {
+    try await reading.take { try await nextPiece() }
+  }
+
+  nonisolated func rest() async throws -> JSON {
+    try await reading.take { try await allMessages() }
+  }
+
+  nonisolated func leave() { call.cancel() }
+
+  nonisolated func put(_ message: Message) async throws -> JSON {
+    try await writing.take { try await call.send(message) }
+    return .object([])
+  }
+
+  nonisolated func finish() async throws -> JSON {
+    try await writing.take { try await call.finishInput() }
+    return .object([])
+  }
+
+  private func nextMessage() async throws -> JSON {
+    guard let outcome = try await take() else { return object(("end", .truth(true))) }
+    return object(("message", Report.outcome(outcome)))
+  }
+
+  private func nextPiece() async throws -> JSON {
+    var iterator = parts
+    defer { parts = iterator }
+    do {
+      guard let part = try await iterator.next() else { return object(("end", .truth(true))) }
+      return object(("piece", Report.message(part.message)))
+    } catch let error as AgentError where !iterator.isOver {
+      return object(("piece", Report.outcome(.failure(error))))
+    }
+  }
+
+  private func allMessages() async throws -> JSON {
+    var listed: [JSON] = []
+    var (number, bytes) = (0, 0)
+    var hash = SHA256()
+    while let outcome = try await take() {
+      number += 1
+      if number <= Self.listedMax { listed.append(Report.outcome(outcome)) }
+      guard case .success(let message) = outcome else { continue }
+      bytes += message.content.count
+      hash.update(message.content)
+    }
+    return object(
+      ("messages", number <= Self.listedMax ? .array(listed) : nil), ("count", count(number)),
+      ("bytes", count(bytes)), ("sha256", .string(Hex.text(hash.finish()))))
+  }
+
+  private static let listedMax = 100
+
+  /// The next message or error at a position; nil at the end.
+  private func take() async throws -> Result<Message, AgentError>? {
+    var iterator = outcomes
+    defer { outcomes = iterator }
+    return try await iterator.next()
+  }
+}

@@ -1,0 +1,100 @@
+import CoagentClient
+
+/// Commands about agents.
+extension Driver {
+  func register(_ command: Command) async throws -> JSON {
+    let client = try client(command)
+    let name = try command.word("name")
+    let profile = profile(command)
+    let registration =
+      switch try command.word("agent") {
+      case "scripted":
+        try await client.register(name, profile, agent: scripted(command, instance: nil))
+      case "sessions":
+        try await client.register(name, profile, perSession: sessions(command))
+      case "operations":
+        try await client.register(name, profile, perSession: { _ in Operations() })
+      case "recorder":
+        try await client.register(name, profile, perSession: { _ in Recorder() })
+      case let kind:
+        try await client.register(name, profile, agent: try FixedAgents.agent(kind))
+      }
+    names.registrations[try command.word("as")] = registration
+    return .object([])
+  }
+
+  func unregister(_ command: Command) async throws -> JSON {
+    let name = try command.word("of")
+    guard let registration = names.registrations[name] else {
+      throw Unsupported(why: "no registration '\(name)'")
+    }
+    await registration.cancel()
+    return .object([])
+  }
+
+  private func profile(_ command: Command) -> AgentProfile {
+    var profile = AgentProfile(command.text("description") ?? "")
+    profile.version = command.text("version") ?? ""
+    profile.labels = labels(command)
+    profile.concurrency = command.integer("concurrency").map { Int($0) }
+    profile.sessionConcurrency = command.integer("session_concurrency").map { Int($0) }
+    profile.idle = command.duration("idle_ms")
+    profile.isExclusive = command.truth("exclusive")
+    return profile
+  }
+
+  private func scripted(_ command: Command, instance: String?) -> ScriptedAgent {
+    ScriptedAgent(names: names, instance: instance, isStubborn: command.truth("stubborn"))
+  }
+
+  private func sessions(
+    _ command: Command
+  ) throws -> @Sendable (String?) async throws -> any Agent {
+    let name = try command.word("name")
+    return { [self] session in
+      let instance = names.fresh("i")
+      let address = session.map { "\(name):\($0)" } ?? name
+      Output.event("opened", ("instance", .string(instance)), ("address", .string(address)))
+      return scripted(command, instance: instance)
+    }
+  }
+}
+
+/// Reports each call, and does what the runner says.
+struct ScriptedAgent: Agent {
+  let names: Names
+  let instance: String?
+  let isStubborn: Bool
+
+  func handle(_ request: Request, reply: ReplyStream, in context: AgentContext) async throws {
+    let script = Script(request, reply, context)
+    let name = names.fresh("h")
+    names.scripts[name] = script
+    defer { names.scripts[name] = nil }
+    report(name, request, context)
+    try await script.run(isStubborn: isStubborn) {
+      Output.event("cancelled", ("call", .string(name)))
+    }
+  }
+
+  func closed(_ reason: CloseReason) async {
+    guard let instance else { return }
+    Output.event("closed", ("instance", .string(instance)), ("reason", .string(reason.word)))
+  }
+
+  private func report(_ name: String, _ request: Request, _ context: AgentContext) {
+    let left = context.timeLeft.map { left in
+      left.components.seconds * 1_000 + left.components.attoseconds / 1_000_000_000_000_000
+    }
+    func text(_ text: String) -> JSON? { text.isEmpty ? nil : .string(text) }
+    func truth(_ value: Bool) -> JSON? { value ? .truth(true) : nil }
+    Output.event(
+      "called", ("call", .string(name)), ("instance", instance.map { .string($0) }),
+      ("address", .string(request.address)), ("type", text(request.type)),
+      ("sender", text(context.from)),
+      ("ext", context.ext.isEmpty ? nil : Report.flat(context.ext)),
+      ("trace", text(context.trace)), ("time_left_ms", left.map { .integer($0) }),
+      ("new", truth(request.isNew)), ("oneway", truth(request.isOneway)),
+      ("observe", truth(request.observes)), ("message", request.message.map { Report.message($0) }))
+  }
+}

@@ -1,0 +1,141 @@
+import CoagentClient
+
+/// A call whose agent does what the runner says.
+final class Script: Sendable {
+  enum Ending: Sendable {
+    case answer(Message?)
+    case failure(any Error)
+    case forward(to: String, Message)
+    case cancelled
+  }
+
+  let request: Request
+  let context: AgentContext
+  let reply: ReplyStream
+  let writing = Turns()
+  private let input: InputReader
+  private let ending = Happening<Ending>()
+  private let over = Happening<(any Error)?>()
+
+  init(_ request: Request, _ reply: ReplyStream, _ context: AgentContext) {
+    self.request = request
+    self.reply = reply
+    self.context = context
+    // The first message is shown with the call.
+    input = InputReader(request.further)
+  }
+
+  /// Handles the call to the end that the runner or the caller chose.
+  func run(isStubborn: Bool, onCancel report: @escaping @Sendable () -> Void) async throws {
+    let end = await withTaskCancellationHandler {
+      await ending.value()
+    } onCancel: {
+      report()
+      if !isStubborn { ending.happen(.cancelled) }
+    }
+    do {
+      try await perform(end)
+      over.happen(nil)
+    } catch {
+      if case .failure = end { over.happen(nil) } else { over.happen(error) }
+      throw error
+    }
+  }
+
+  private func perform(_ end: Ending) async throws {
+    switch end {
+    case .answer(let message):
+      if let message { try await writing.take { try await reply.send(message) } }
+    case .failure(let error): throw error
+    case .forward(let to, let message):
+      var options = CallOptions()
+      options.timeout = nil
+      let call = try await context.open(to, message, options: options)
+      try await reply.forward(call.replies)
+    case .cancelled: throw CancellationError()
+    }
+  }
+
+  /// Ends the call so; returns when that is done.
+  func end(_ end: Ending) async throws {
+    guard ending.happen(end) else {
+      throw AgentError(.cancelled, "the call has ended already")
+    }
+    if let error = await over.value() { throw error }
+  }
+
+  func nextInput() async throws -> JSON {
+    guard let message = try await input.next() else { return object(("end", .truth(true))) }
+    return object(("message", Report.message(message)))
+  }
+}
+
+/// Reads a call's input in the order of the commands.
+private actor InputReader {
+  private nonisolated let turns = Turns()
+  private var iterator: InputMessages.Iterator
+
+  init(_ messages: InputMessages) { iterator = messages.makeAsyncIterator() }
+
+  nonisolated func next() async throws -> Message? {
+    try await turns.take { try await read() }
+  }
+
+  private func read() async throws -> Message? {
+    var iterator = iterator
+    defer { self.iterator = iterator }
+    return try await iterator.next()
+  }
+}
+
+/// An error as programs have them, with nothing of ours.
+struct OrdinaryError: CausedError, CustomStringConvertible {
+  let description: String
+  var cause: (any Error)?
+
+  init(_ description: String, because cause: (any Error)? = nil) {
+    self.description = description
+    self.cause = cause
+  }
+}
+
+extension Driver {
+  /// Tells a scripted call what to do next.
+  func script(_ command: Command) async throws -> JSON {
+    let name = try command.word("call")
+    guard let script = names.scripts[name] else {
+      throw AgentError(.cancelled, "the call '\(name)' has ended")
+    }
+    switch command.verb {
+    case "input": return try await script.nextInput()
+    case "reply":
+      let message = try command.message() ?? Message([])
+      try await script.writing.take {
+        if command.truth("part") {
+          try await script.reply.part(message)
+        } else {
+          try await script.reply.send(message)
+        }
+      }
+    case "fail_at":
+      let error = Self.error(command)
+      try await script.writing.take { try await script.reply.fail(at: error) }
+    case "answer": try await script.end(.answer(try command.message()))
+    case "fail": try await script.end(.failure(Self.error(command)))
+    default:
+      let message = try command.message() ?? Message([])
+      try await script.end(.forward(to: try command.word("to"), message))
+    }
+    return .object([])
+  }
+
+  private static func error(_ command: Command) -> any Error {
+    let message = command.text("message") ?? ""
+    guard let word = command.text("code") else {
+      return OrdinaryError(message, because: command.text("cause").map { OrdinaryError($0) })
+    }
+    return AgentError(
+      ErrorCode(rawValue: word) ?? .internal, reason: command.text("reason") ?? "", message,
+      details: command.flat("details"))
+  }
+}
