@@ -22,7 +22,7 @@ SWIFT_RELEASE := $(SWIFT_BUILD) -c release --static-swift-stdlib \
   -Xswiftc -enforce-exclusivity=unchecked -Xswiftc -cross-module-optimization
 IMPORT_CHECK := --explicit-target-dependency-import-check error
 
-SWIFT_FILES := Package.swift Sources Tests examples/swift proto/conformance/drivers/swift
+SWIFT_FILES := Package.swift Sources Tests examples proto/conformance/drivers/swift
 PYTHON_FILES := bench examples fuzz proto scripts/demo Tests
 
 # What tests and examples start: the binaries of the debug build.

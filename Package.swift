@@ -24,6 +24,19 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: settings)
 }
 
+/// Each story stands in a folder, told in every language.
+let stories = [
+  (folder: "agents-calling-agents", file: "AgentsCallingAgents.swift"),
+  (folder: "discovery", file: "Discovery.swift"),
+  (folder: "echo", file: "Echo.swift"),
+  (folder: "sessions", file: "Sessions.swift"),
+  (folder: "streaming", file: "Streaming.swift"),
+  (folder: "tools", file: "Tools.swift"),
+]
+let otherTellers = stories.flatMap { story in
+  ["\(story.folder).py", "expected.txt"].map { "\(story.folder)/\($0)" }
+}
+
 let package = Package(
   name: "coagent",
   platforms: [.macOS(.v15)],
@@ -62,7 +75,12 @@ let package = Package(
       name: "coagent", dependencies: ["CoagentClient", "Wire", argumentParser],
       swiftSettings: settings),
     .executableTarget(
-      name: "example-agents", dependencies: ["CoagentClient"], path: "examples/swift",
+      name: "example-agents", dependencies: ["CoagentClient"], path: "examples/agents/swift",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "example-stories", dependencies: ["CoagentClient"], path: "examples",
+      exclude: ["README.md", "agents", "tests"] + otherTellers,
+      sources: ["Stories.swift"] + stories.map { "\($0.folder)/\($0.file)" },
       swiftSettings: settings),
     .executableTarget(
       name: "conformance-driver", dependencies: ["CoagentClient"],

@@ -110,6 +110,11 @@ extension Caller {
     Replies { try await open(to, message, options: options) }
   }
 
+  /// Calls an agent that needs no message, and reads its replies as they come.
+  public func stream(_ to: String) -> Replies {
+    stream(to, Message([]), options: CallOptions())
+  }
+
   public func stream(
     _ to: String, _ body: some Encodable & Sendable, type: String? = nil, timeout: Duration? = nil,
     windowBytes: Int? = nil, ext: [String: FlatValue] = [:]

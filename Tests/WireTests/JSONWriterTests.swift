@@ -65,4 +65,10 @@ struct JSONWriterTests {
     writer.value(value)
     #expect(try JSONReader.read(writer.bytes) == value)
   }
+
+  @Test func literalsAreWrittenInTheirOrder() {
+    let value: JSON = ["b": [1, -2.5, nil], "a": ["text": "x", "is": true], "e": [:]]
+    let text = #"{"b":[1,-2.5,null],"a":{"text":"x","is":true},"e":{}}"#
+    #expect(written { $0.value(value) } == text)
+  }
 }

@@ -18,7 +18,7 @@ import coagent_client as coagent
 from coagent_client import connect
 
 TESTS = Path(__file__).parent
-EXAMPLES = TESTS.parents[2] / "examples"
+EXAMPLES = TESTS.parents[2] / "examples" / "agents"
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ import pytest
 
 from coagent_client import Client, local
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(os.environ.get("COAGENT_BIN") or ROOT / ".build" / "debug")
 BOUND_S = 30
 
@@ -60,7 +60,7 @@ def test_the_python_example_runs() -> None:
 
 
 def test_the_swift_example_is_the_one_that_is_built_and_runs() -> None:
-    built = (ROOT / "examples" / "swift" / "Shout.swift").read_text()
+    built = (ROOT / "examples" / "agents" / "swift" / "Shout.swift").read_text()
     body = block("swift").removeprefix("import CoagentClient\n\n")
     assert textwrap.indent(body, "  ") in built
     output = asyncio.run(with_daemon([str(PROGRAMS / "example-agents"), "shout"]))

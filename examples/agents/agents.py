@@ -1,6 +1,6 @@
 """All example agents in one process, on one connection.
 
-python examples/agents.py
+python examples/agents/agents.py
 """
 
 from counter import Counter

@@ -1,0 +1,50 @@
+"""Every story is the same in every language: it prints what its `expected.txt` says, and ends."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from coagent_client.sync import local
+
+EXAMPLES = Path(__file__).resolve().parents[1]
+PROGRAMS = Path(os.environ.get("COAGENT_BIN") or EXAMPLES.parent / ".build" / "debug")
+STORIES = sorted(file.parent.name for file in EXAMPLES.glob("*/expected.txt"))
+BOUND_S = 60
+
+
+def command(language: str, story: str) -> list[str | Path]:
+    folder = EXAMPLES / story
+    return {
+        "python": [sys.executable, folder / f"{story}.py"],
+        "swift": [PROGRAMS / "example-stories", story],
+    }[language]
+
+
+def test_the_stories_are_all_there() -> None:
+    assert STORIES == [
+        "agents-calling-agents",
+        "discovery",
+        "echo",
+        "sessions",
+        "streaming",
+        "tools",
+    ]
+
+
+@pytest.mark.parametrize("language", ["python", "swift"])
+@pytest.mark.parametrize("story", STORIES)
+def test_a_story_prints_the_same_lines(story: str, language: str) -> None:
+    with local() as client:
+        done = subprocess.run(
+            command(language, story),
+            env={**os.environ, "COAGENT_URL": client.url},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=BOUND_S,
+        )
+    assert (done.stdout, done.stderr) == ((EXAMPLES / story / "expected.txt").read_text(), "")
+    assert done.returncode == 0
