@@ -17,6 +17,10 @@
 #include <unistd.h>
 #include <uv.h>
 
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
+
 _Static_assert(sizeof(uv_buf_t) == sizeof(struct iovec), "a uv_buf_t is an iovec");
 _Static_assert(offsetof(uv_buf_t, base) == offsetof(struct iovec, iov_base), "base comes first");
 _Static_assert(offsetof(uv_buf_t, len) == offsetof(struct iovec, iov_len), "then its length");
@@ -133,6 +137,17 @@ static inline int coagent_peer_address(int fd, struct sockaddr_storage *out) {
   socklen_t size = sizeof *out;
   memset(out, 0, sizeof *out);
   return getpeername(fd, (struct sockaddr *)out, &size) == 0 ? 0 : -errno;
+}
+
+// Has the system send this process a signal when the thread that started it ends; elsewhere than on
+// Linux nothing does that. Survives an exec. Returns 0, or a negative errno.
+static inline int coagent_signal_at_parents_end(int signal) {
+#if defined(__linux__)
+  return prctl(PR_SET_PDEATHSIG, signal) == 0 ? 0 : -errno;
+#else
+  (void)signal;
+  return 0;
+#endif
 }
 
 // libuv writes to sockets without MSG_NOSIGNAL. A write to a closed peer raises SIGPIPE in the

@@ -5,7 +5,7 @@ internal import Wire
 /// Everything that can be set, with what holds when nothing is.
 ///
 /// The options in `Option.all` are the only way to fill it, so every field has a key, a flag and a
-/// variable, and every default printed is the one used.
+/// variable, and every default printed is the one used; but for the workers, which only a file has.
 struct Configuration: Equatable, Sendable {
   enum LogFormat: String, CaseIterable, Sendable {
     case text, json
@@ -23,6 +23,7 @@ struct Configuration: Equatable, Sendable {
   var logLevel = Logger.Level.info
   var logFormat = LogFormat.text
   var limits = Limits()
+  var workers: [WorkerSettings] = []
 
   /// Checks what no single option can see. `origin` tells where an option was set.
   func validate(_ origin: (String) -> Origin) throws(ConfigurationError) {

@@ -72,6 +72,8 @@ struct ConfigurationReader {
       let origin = Origin.file(path: path, line: entry.line)
       if let option = Option.all.first(where: { $0.key == key }) {
         try self.set(option, try Self.values(entry.value, of: option, path: path), origin)
+      } else if key == "workers" {
+        self.configuration.workers = try WorkerSettings.read(entry.value, path: path)
       } else if Option.all.contains(where: { $0.key.hasPrefix(key + ".") }) {
         guard case .mapping(let inner, _) = entry.value else {
           throw ConfigurationError(origin: origin, message: "\(key) is a mapping of keys to values")
@@ -84,7 +86,7 @@ struct ConfigurationReader {
   }
 
   private static func unknown(_ key: String, _ origin: Origin) -> ConfigurationError {
-    let keys = Option.all.map(\.key) + ["limits"]
+    let keys = Option.all.map(\.key) + ["limits", "workers"]
     let hint = nearest(to: key, of: keys).map { "; did you mean \"\($0)\"?" } ?? ""
     return ConfigurationError(origin: origin, message: "unknown key \"\(key)\"\(hint)")
   }

@@ -17,6 +17,7 @@ final class DaemonProcess {
   private var signals: [SignalSource] = []
   private var isDraining = false
   private var bound: [Endpoint] = []
+  private var workers: Workers?
 
   /// There is one, and it lives as long as the process.
   private static var current: DaemonProcess?
@@ -72,6 +73,19 @@ final class DaemonProcess {
     let addresses = self.bound.map(\.description)
     self.log.ready(addresses)
     self.notifier.send(["READY=1", "STATUS=listening on \(addresses.joined(separator: " "))"])
+    self.startWorkers()
+  }
+
+  /// They find the daemon as any client does, by `COAGENT_URL`: on a Unix socket if there is one.
+  private func startWorkers() {
+    let isUnix = { (endpoint: Endpoint) in !endpoint.isTCP }
+    guard let endpoint = self.bound.first(where: isUnix) ?? self.bound.first else { return }
+    var environment = self.environment
+    environment["COAGENT_URL"] = endpoint.description
+    let workers = Workers(
+      self.configuration.workers, environment: environment, logger: self.log.logger)
+    self.workers = workers
+    workers.start()
   }
 
   private func prepare(_ endpoint: Endpoint) throws {
@@ -106,10 +120,17 @@ final class DaemonProcess {
         "bound_ms": .stringConvertible(drainMs),
         "connections": .stringConvertible(self.sidecar.core.connectionCount),
       ])
-    self.sidecar.drain(timeoutMs: UInt64(drainMs)) { [log = self.log] in
-      log.logger.notice("stopped")
-      exit(ExitCode.done.rawValue)
+    self.workers?.hold()
+    self.sidecar.drain(timeoutMs: UInt64(drainMs)) { [unowned self] in
+      // Their calls are done by now.
+      guard let workers = self.workers else { return self.stopped() }
+      workers.stop { [unowned self] in self.stopped() }
     }
+  }
+
+  private func stopped() {
+    self.log.logger.notice("stopped")
+    exit(ExitCode.done.rawValue)
   }
 
   private func reload() {

@@ -9,6 +9,7 @@ public enum DaemonProgram {
   ///
   /// To be called from the main thread, which becomes the loop's, before anything uses the loop.
   public static nonisolated func run() -> Never {
+    WorkerLauncher.becomeWorker(CommandLine.arguments.dropFirst())
     ProcessSetup.settleSignals()
     let environment = ProcessSetup.environment()
     do throws(ConfigurationError) {

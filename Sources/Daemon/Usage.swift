@@ -8,6 +8,7 @@ enum Usage {
       "",
       "Lets agents in any language find and call each other. Every option can be given as a flag,",
       "as a variable or in a YAML file; a flag wins over a variable, a variable over the file.",
+      "The file may also name `workers`: programs to start, and to start again when they end.",
       "",
       "  --config PATH           the YAML file (COAGENT_CONFIG)",
       "  --check-config          says whether the configuration is right, and ends",
@@ -65,6 +66,10 @@ enum Usage {
         lines.append("\(indent)\(option.word): \(values[0])  # \(origin)")
       }
     }
+    if !reader.configuration.workers.isEmpty {
+      lines.append("workers:")
+      lines += reader.configuration.workers.flatMap { $0.yaml(quoted) }
+    }
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -78,7 +83,7 @@ enum Usage {
       default: false
       }
     }
-    if isPlain { return value }
+    if isPlain && !value.isEmpty { return value }
     return "'"
       + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
   }

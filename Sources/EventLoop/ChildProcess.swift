@@ -22,6 +22,9 @@ public final class ChildProcess: LoopHandle {
     public var environment: [String: String]?
     /// `nil`: the parent's.
     public var directory: String?
+    /// Makes the child the leader of a session and process group of its own: what the terminal
+    /// sends does not reach it, and `killGroup` reaches what it has started as well.
+    public var isGroupLeader = false
     public var input = StandardStream.null
     public var output = StandardStream.inherit
     public var errors = StandardStream.inherit
@@ -43,6 +46,7 @@ public final class ChildProcess: LoopHandle {
   public let input: ByteStream?
   public let output: ByteStream?
   public let errors: ByteStream?
+  private let isGroupLeader: Bool
   private var onExit: (@LoopActor (Ending) -> Void)?
   public private(set) var hasExited = false
 
@@ -62,6 +66,7 @@ public final class ChildProcess: LoopHandle {
     self.input = streams[0]
     self.output = streams[1]
     self.errors = streams[2]
+    self.isGroupLeader = command.isGroupLeader
     self.onExit = onExit
     // libuv wants the handle closed even if the process could not be started.
     super.init(kind: .process, memory: process)
@@ -78,6 +83,19 @@ public final class ChildProcess: LoopHandle {
   public func kill(_ signal: Int32) throws(StreamError) {
     if self.hasExited || self.isClosing { throw StreamError(UV_ESRCH) }
     try throwing(uv_process_kill(self.memory.assumingMemoryBound(to: uv_process_t.self), signal))
+  }
+
+  /// Sends a signal to the child and to all in its group, which may outlive it. Only for a child
+  /// that leads a group. Throws `ESRCH` when nobody is left.
+  public func killGroup(_ signal: Int32) throws(StreamError) {
+    precondition(self.isGroupLeader, "the child has no group of its own")
+    try throwing(uv_kill(-self.pid, signal))
+  }
+
+  /// For a process that shall not outlive the one that started it: sends it the signal at that one's
+  /// end, through an exec, on Linux. `false` when `parent` has ended before.
+  public nonisolated static func endWithParent(_ parent: Int32, signal: Int32) -> Bool {
+    coagent_signal_at_parents_end(signal) == 0 && getppid() == parent
   }
 
   private func didExit(_ ending: Ending) {
@@ -114,6 +132,7 @@ public final class ChildProcess: LoopHandle {
             options.args = arguments
             options.env = environment == nil ? nil : variables
             options.cwd = command.directory == nil ? nil : UnsafePointer(names[1])
+            options.flags = command.isGroupLeader ? UV_PROCESS_DETACHED.rawValue : 0
             options.stdio_count = Int32(stdio.count)
             options.stdio = stdio.baseAddress
             return uv_spawn(LoopExecutor.shared.loop, process, &options)
