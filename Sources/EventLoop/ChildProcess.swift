@@ -92,8 +92,8 @@ public final class ChildProcess: LoopHandle {
     try throwing(uv_kill(-self.pid, signal))
   }
 
-  /// For a process that shall not outlive the one that started it: sends it the signal at that one's
-  /// end, through an exec, on Linux. `false` when `parent` has ended before.
+  /// For a process that shall not outlive the one that started it: has the signal sent to it when
+  /// that one ends, also after an exec; on Linux only. `false` when `parent` has ended before.
   public nonisolated static func endWithParent(_ parent: Int32, signal: Int32) -> Bool {
     coagent_signal_at_parents_end(signal) == 0 && getppid() == parent
   }
