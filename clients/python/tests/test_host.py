@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fake_sidecar import FakeSidecar, aio, answered, entered, failed, registered
 
-from coagent_client import Context, Message, Part, Reply, connect
+from coagent_client import AbortedError, Context, Message, Part, Reply, connect
 
 
 @aio
@@ -138,6 +138,29 @@ async def test_parts_make_one_message_that_ends_with_the_reply() -> None:
                 assert (await peer.next()).content == b"next"
                 last = await peer.next()
             assert last["end"] is True
+        await client.aclose()
+
+
+@aio
+async def test_an_error_at_a_position_ends_an_open_message_and_the_stream_goes_on() -> None:
+    async with FakeSidecar() as sidecar:
+        client = connect(sidecar.url)
+
+        @client.agent("pages")
+        async def pages() -> AsyncIterator[Part | Message | int]:
+            yield Part("half of ")
+            yield Message(error=AbortedError("no page 2", reason="torn"))
+            yield 3
+
+        peer = await entered(sidecar, client)
+        await registered(peer, "pages")
+        ident = peer.call("pages")
+        assert (await peer.next("data"))["part"] is True
+        torn = await peer.next("error")
+        assert (torn["id"], torn["code"], torn["reason"]) == (ident, "aborted", "torn")
+        assert torn["more"] is True
+        assert (await peer.next("data")).content == b"3"
+        assert await peer.next() == {"op": "data", "id": ident, "end": True}
         await client.aclose()
 
 

@@ -13,19 +13,16 @@ from ._errors import (
     AgentError,
     InvalidArgumentError,
     UnavailableError,
-    cut,
     error_from_fields,
-    wire_error,
 )
 from ._wire import (
     CONTENT_BYTES_MAX,
-    EXT_BYTES_MAX,
     HEADER_BYTES_MAX_OUT,
     Decoder,
     Fields,
     WireError,
     connection_fault,
-    flat_object,
+    error_header,
     pack_lengths,
     quoted,
 )
@@ -199,9 +196,11 @@ class Connection(asyncio.Protocol):
         """The id has ended; later frames for it are dropped."""
         self.open.pop(ident, None)
 
-    def write_error(self, ident: int, exception: BaseException, *, retry: bool = False) -> None:
-        """Ends an id of the sidecar's with an error."""
-        self.write(_error_header(ident, exception, retry))
+    def write_error(
+        self, ident: int, exception: BaseException, *, retry: bool = False, more: bool = False
+    ) -> None:
+        """Ends an id of the sidecar's with an error; with `more` its stream goes on."""
+        self.write(error_header(ident, exception, retry, more))
 
     def _uncork(self) -> None:
         self._is_corked = False
@@ -359,7 +358,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, error: WireError) -> None:
         fault = connection_fault(error)
-        self.write(_error_header(0, fault, False))
+        self.write(error_header(0, fault))
         self._end(
             UnavailableError(
                 f"the sidecar sent what cannot be trusted: {error.message}",
@@ -378,23 +377,3 @@ def check_header(header: str) -> None:
         raise InvalidArgumentError(
             f"header of {size} bytes exceeds {HEADER_BYTES_MAX_OUT}", reason="too_large"
         )
-
-
-def _error_header(ident: int, exception: BaseException, retry: bool) -> str:
-    code, reason, message, details = wire_error(exception)
-    if len(quoted(message)) > 8192:  # Full of characters that need escapes.
-        message = cut(message, 1024)
-    header = '{"op":"error"'
-    if ident:
-        header += f',"id":{ident}'
-    header += f',"code":"{code}"'
-    if reason:
-        header += f',"reason":{quoted(reason)}'
-    header += f',"message":{quoted(message)}'
-    if details:
-        spelled = flat_object(details, "details", 64 * 1024)
-        if len(spelled) <= EXT_BYTES_MAX:
-            header += f',"details":{spelled}'
-    if retry:
-        header += ',"retry":true'
-    return header + "}"

@@ -24,7 +24,7 @@ class Message:
     """One message of a call or a reply: its content and what the header says of it.
 
     `type` is the name of its kind (`ChatMessage`, or "" if it has none). `error` is set, and the
-    content empty, for an error at a position of a stream that went on behind it.
+    content empty, for an error at a position of a stream that goes on behind it.
     """
 
     content: bytes = b""

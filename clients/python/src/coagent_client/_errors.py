@@ -252,7 +252,7 @@ def _bounded(details: dict[str, Detail]) -> dict[str, Detail]:
         ):
             value = str(value)
         key = cut(str(key), 128)
-        if not key or any(ord(c) < 32 or c in '"\\' for c in key):
+        if not key or any(ord(c) < 32 or 127 <= ord(c) < 160 or c in '"\\' for c in key):
             continue
         if isinstance(value, str):
             value = cut(value, 2048)

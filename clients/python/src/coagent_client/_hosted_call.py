@@ -14,7 +14,7 @@ from ._agents import (
     REQUIRED,
     OperationSpec,
 )
-from ._content import Part, encode
+from ._content import Message, Part, encode
 from ._context import Context, current
 from ._errors import AgentError, CancelledCallError
 from ._receiving import MessageReader, Receiving, value_of
@@ -248,6 +248,8 @@ class HostedCall:
                     break
                 if type(item) is Part:
                     await sending.send_part(item)
+                elif isinstance(item, Message) and item.error is not None:
+                    await sending.send_error(item.error)
                 else:
                     message = encode(item)
                     if not sending.try_send(message):

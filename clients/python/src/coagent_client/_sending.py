@@ -103,6 +103,13 @@ class Sending(Changing):
         first, self._in_part = not self._in_part, True
         self._write(message, message.content, part=True, end=False, first=first)
 
+    async def send_error(self, error: AgentError) -> None:
+        """Sends an error at this position, which ends an open message; the stream goes on."""
+        await self.ready()
+        self._in_part = False
+        self.window -= FRAME_COST
+        self._connection.write_error(self.ident, error, more=True)
+
     async def ready(self) -> None:
         """Waits until a frame may be sent; raises the error that ended the call."""
         while not self.may_send:

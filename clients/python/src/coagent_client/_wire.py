@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from json.encoder import encode_basestring
 from typing import Any
 
-from ._errors import AgentError, InvalidArgumentError
+from ._errors import AgentError, InvalidArgumentError, cut, wire_error
 
 HEADER_BYTES_MAX_IN = 65_536
 HEADER_BYTES_MAX_OUT = 32_768
@@ -307,3 +307,28 @@ def encode_frame(header: str, content: bytes = b"") -> bytes:
 def connection_fault(error: WireError) -> AgentError:
     """The error under which open calls end when the sidecar's bytes made no sense."""
     return InvalidArgumentError(error.message, reason=error.reason)
+
+
+def error_header(
+    ident: int, exception: BaseException, retry: bool = False, more: bool = False
+) -> str:
+    """The header of an error that ends an id (0: about the connection), or with `more` does not."""
+    code, reason, message, details = wire_error(exception)
+    if len(quoted(message)) > 8192:  # Full of characters that need escapes.
+        message = cut(message, 1024)
+    header = '{"op":"error"'
+    if ident:
+        header += f',"id":{ident}'
+    header += f',"code":"{code}"'
+    if reason:
+        header += f',"reason":{quoted(reason)}'
+    header += f',"message":{quoted(message)}'
+    if details:
+        spelled = flat_object(details, "details", 64 * 1024)
+        if len(spelled) <= EXT_BYTES_MAX:
+            header += f',"details":{spelled}'
+    if more:
+        header += ',"more":true'
+    if retry:
+        header += ',"retry":true'
+    return header + "}"
