@@ -18,12 +18,15 @@ ROOT = Path(__file__).resolve().parents[2]
 BOUND_S = 30.0
 
 
+BINARIES = Path(os.environ.get("COAGENT_BIN") or ROOT / ".build" / "debug")
+
+
 def daemon_binary() -> str:
-    return os.environ.get("COAGENTD_BINARY") or str(ROOT / ".build" / "debug" / "coagentd")
+    return str(BINARIES / "coagentd")
 
 
 def cli_binary() -> str:
-    return os.environ.get("COAGENT_BINARY") or str(ROOT / ".build" / "debug" / "coagent")
+    return str(BINARIES / "coagent")
 
 
 def clean_environment(**more: str) -> dict[str, str]:
