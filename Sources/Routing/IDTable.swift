@@ -1,7 +1,7 @@
 /// What the open ids of one connection stand for: open addressing by id.
 ///
 /// An id's place is a multiple of it that nobody outside knows: clients choose their ids, and may
-/// not aim them at one place. An empty table holds no memory.
+/// not aim them at one place. An empty table holds no memory to speak of.
 struct IDTable: ~Copyable {
   /// What an id opened.
   enum Kind: UInt8 {
@@ -20,6 +20,10 @@ struct IDTable: ~Copyable {
     var index: Int32
     var kind: Kind
   }
+
+  /// What an empty table keeps, in entries of 16 bytes: a client that again and again has this many
+  /// calls in flight, and then none, should not make the table anew each time.
+  private static let keptCapacity = 256
 
   private var entries: UnsafeMutablePointer<Entry>?
   private var capacity = 0
@@ -56,7 +60,7 @@ struct IDTable: ~Copyable {
       hole = (hole + 1) & (capacity - 1)
     }
     count -= 1
-    if count == 0, capacity > 64 {
+    if count == 0, capacity > Self.keptCapacity {
       entries.deallocate()
       self.entries = nil
       capacity = 0
