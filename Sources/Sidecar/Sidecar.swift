@@ -106,6 +106,8 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
     core.receive(Int32(connection.tag), connection.header, connection.content)
   }
 
+  public func didReceiveMany(_ connection: FrameConnection) { flushDirty() }
+
   public func didFail(_ connection: FrameConnection, with fault: FrameFault) {
     core.receive(Int32(connection.tag), fault)
   }
@@ -134,9 +136,7 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
 
   private func performEffects() {
     isTimeKnown = false
-    core.takeDirty { index in
-      connections[Int(index)]?.setNeedsFlush()
-    }
+    flushDirty()
     core.takeClosing { index in
       let connection = connections[Int(index)]
       connections[Int(index)] = nil
@@ -146,6 +146,12 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
     }
     if drainDone != nil, !core.router.isBusy { endDrain() }
     armTimer()
+  }
+
+  private func flushDirty() {
+    core.takeDirty { index in
+      connections[Int(index)]?.setNeedsFlush()
+    }
   }
 
   private func timerFired() {

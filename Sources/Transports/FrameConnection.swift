@@ -13,6 +13,10 @@ public protocol FrameConnectionDelegate: AnyObject {
   /// call, but for a content that is a block, which is counted.
   @LoopActor func didReceiveFrame(_ connection: FrameConnection)
 
+  /// Many frames have come at once, and more may be there: what they led to is sent now, if the
+  /// delegate calls `setNeedsFlush`, and not only at the end of the turn.
+  @LoopActor func didReceiveMany(_ connection: FrameConnection)
+
   /// The peer's bytes cannot be trusted any more. No frame follows; the delegate says so to the
   /// peer and closes.
   @LoopActor func didFail(_ connection: FrameConnection, with fault: FrameFault)
@@ -30,6 +34,7 @@ public protocol FrameConnectionDelegate: AnyObject {
 }
 
 extension FrameConnectionDelegate {
+  @LoopActor public func didReceiveMany(_ connection: FrameConnection) {}
   @LoopActor public func didStall(_ connection: FrameConnection) {}
 }
 
@@ -44,6 +49,10 @@ extension FrameConnectionDelegate {
 public final class FrameConnection: ByteReader, ByteWriter {
   public static let readBytesPerTurnMax = 256 << 10
   public static let readFramesPerTurnMax = 512
+  /// With so many frames of a turn the first of them go on to their receivers, who work on them
+  /// while this turn looks at the rest. Once a turn: each further write would only wake who is
+  /// awake by then.
+  static let framesUntilFlush = 32
   public static let writtenBytesPerTurnMax = 1 << 20
 
   enum State {
@@ -88,6 +97,8 @@ public final class FrameConnection: ByteReader, ByteWriter {
   private var hasFault = false
   private var peerHasFinished = false
 
+  private var writtenTurn: UInt64 = 0
+  private var turnWritten = 0
   var needsFlush = false
   var isWarm = false
   private var waitsForPeer = false
@@ -167,6 +178,10 @@ public final class FrameConnection: ByteReader, ByteWriter {
         self.framesIn &+= 1
         self.turnFrames += 1
         delegate.didReceiveFrame(self)
+        if self.turnFrames == Self.framesUntilFlush && self.state == .open {
+          delegate.didReceiveMany(self)
+          self.turns.flush()
+        }
         if self.state != .open { return self.decoder.finish() }
         if self.turnFrames >= Self.readFramesPerTurnMax { return self.postpone() }
       case .needsMore:
@@ -213,13 +228,16 @@ public final class FrameConnection: ByteReader, ByteWriter {
   func flush() {
     if self.state == .closed { return self.out.consume(self.out.pending) }
     if self.waitsForPeer { return }
-    var left = Self.writtenBytesPerTurnMax
+    if self.writtenTurn != self.turns.number {
+      self.writtenTurn = self.turns.number
+      self.turnWritten = 0
+    }
     let wasMuch = self.out.pending >= Self.muchBytes
     do throws(StreamError) {
-      while self.out.pending > 0 && left > 0 {
+      while self.out.pending > 0 && self.turnWritten < Self.writtenBytesPerTurnMax {
+        let left = Self.writtenBytesPerTurnMax - self.turnWritten
         let (offered, taken) = try self.turns.write(self.out, to: self.stream, bytesMax: left)
         self.didTake(taken)
-        left -= taken
         if taken < offered {
           try self.waitForPeer()
           if self.state == .open { self.delegate?.didStall(self) }
@@ -247,6 +265,7 @@ public final class FrameConnection: ByteReader, ByteWriter {
 
   private func didTake(_ count: Int) {
     self.out.consume(count)
+    self.turnWritten += count
     self.bytesOut &+= UInt64(count)
   }
 

@@ -74,6 +74,11 @@ final class TurnQueue {
     swap(&self.ready, &self.postponed)
     // What was asked for during the events of the last turn is answered by this one already.
     if !self.ready.isEmpty { LoopActor.requestTurn() }
+    self.flush()
+  }
+
+  /// Writes what was appended since, for all who asked.
+  func flush() {
     if self.dirty.isEmpty { return }
     swap(&self.dirty, &self.batch)
     for connection in self.batch {

@@ -21,6 +21,33 @@ import Wire
     try await link.close()
   }
 
+  @Test func whereManyAreReadTheFirstAnswersGoOutBeforeTheRestIs() async throws {
+    let link = try await Link.connect()
+    let count = 100
+    var turn = 0
+    var turns: Set<Int> = []
+    var sentBefore: [UInt64] = []
+    let hook = LoopHook(.beforeWaiting) { turn += 1 }
+    link.recorder.onFrame = { connection in
+      turns.insert(turn)
+      sentBefore.append(connection.bytesOut)
+      numbered(1).withUnsafeBytes { connection.out.append($0) }
+    }
+    link.recorder.onMany = { $0.setNeedsFlush() }
+    try link.far.write(manyNumbered(count))
+    try await wait(for: "all frames") { link.recorder.ids.count == count }
+    #expect(turns.count == 1)
+    let sent = try #require(sentBefore.last)
+    #expect(sentBefore.first == 0 && sent > 0)
+    // Once: what follows goes out at the end of the turn.
+    #expect(Set(sentBefore) == [0, sent])
+    #expect(link.connection.out.pending == count * numbered(1).count - Int(sent))
+    link.connection.setNeedsFlush()
+    try await wait(for: "all answers") { link.received.bytes.count == count * numbered(1).count }
+    hook.remove()
+    try await link.close()
+  }
+
   @Test func smallAndLargeContentsKeepTheirOrder() async throws {
     let link = try await Link.connect()
     var expected: [UInt8] = []

@@ -77,12 +77,15 @@ final class Recorder: FrameConnectionDelegate {
   private(set) var drains = 0
   private(set) var ends: [StreamError?] = []
   var onFrame: (@LoopActor (FrameConnection) -> Void)?
+  var onMany: (@LoopActor (FrameConnection) -> Void)?
 
   func didReceiveFrame(_ connection: FrameConnection) {
     self.ids.append(connection.header[.id] ?? 0)
     self.contents.append(Array(connection.content.bytes))
     self.onFrame?(connection)
   }
+
+  func didReceiveMany(_ connection: FrameConnection) { self.onMany?(connection) }
 
   func didFail(_ connection: FrameConnection, with fault: FrameFault) {
     self.faults.append(fault)
