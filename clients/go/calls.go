@@ -1,0 +1,365 @@
+package coagent
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/coagent/coagent/clients/go/internal/wire"
+)
+
+const (
+	repeatDelay    = 50 * time.Millisecond
+	repeatDelayMax = 2 * time.Second
+	// lateness is how long the sidecar may let a deadline pass before the call ends here.
+	lateness = time.Second
+)
+
+// callRequest is what a call says, ready to be written, and again if it is repeated.
+type callRequest struct {
+	address  string
+	header   []byte   // Behind the id, without parent and time.
+	content  []byte   // Of the call's own frame.
+	first    *Message // The first message where it is too large for that frame.
+	deadline time.Time
+	isOpen   bool // The caller sends messages of its own behind the first.
+	isLazy   bool
+	window   int64
+	parent   *hostedCall
+}
+
+// hasInput tells whether `data` frames follow the call's own.
+func (r *callRequest) hasInput() bool { return r.isOpen || r.first != nil }
+
+// ownCall is an open call of ours. What arrives goes to receiving; where the call fails with
+// `retry` (no agent saw it) it is made again within its time, a few times. Nothing else is repeated.
+type ownCall struct {
+	client    *Client
+	request   callRequest
+	ctx       context.Context // The caller's.
+	receiving receiving
+
+	mu         sync.Mutex // Guards what follows.
+	connection *connection
+	id         int64 // 0 while it is not open.
+	sending    *sending
+	opened     chan struct{} // Closed once sending is there; only with input.
+	attempts   int
+	isStarted  bool // The first credit of a lazy call is given, or is to be.
+	hasFrames  bool // Something arrived: it is not to be repeated.
+	isLeft     bool // Nobody waits any more; the id waits for its terminal frame.
+	stop       func() bool
+}
+
+func newOwnCall(ctx context.Context, client *Client, request callRequest) *ownCall {
+	call := &ownCall{client: client, request: request, ctx: ctx, isStarted: !request.isLazy}
+	call.receiving.init(request.window, call.grant)
+	if request.hasInput() {
+		call.opened = make(chan struct{})
+	}
+	return call
+}
+
+// start waits for a connection and writes the call to it. Its error ends the call.
+func (o *ownCall) start() error {
+	connection, err := o.connected()
+	if err == nil {
+		err = o.open(connection)
+	}
+	if err != nil {
+		o.finish(err)
+	}
+	return err
+}
+
+// connected is the connection to make the call on: that of its parent, or the client's.
+func (o *ownCall) connected() (*connection, error) {
+	if parent := o.request.parent; parent != nil {
+		if parent.connection.ended() != nil {
+			return nil, failure(Cancelled, "parent_ended",
+				"the call this serves was lost with its connection")
+		}
+		return parent.connection, nil
+	}
+	connection, err := o.client.connected(o.ctx)
+	if err != nil {
+		return nil, o.failed(err)
+	}
+	if err := connection.waitSpace(o.ctx); err != nil {
+		return nil, o.failed(err)
+	}
+	return connection, nil
+}
+
+// failed is the error of the call for one of waiting.
+func (o *ownCall) failed(err error) error {
+	var known *Error
+	if errors.As(err, &known) {
+		return known.at(o.request.address)
+	}
+	return contextError(o.ctx, o.request.address)
+}
+
+func (o *ownCall) open(connection *connection) error {
+	r := &o.request
+	timeoutMS := int64(0)
+	if !r.deadline.IsZero() {
+		if timeoutMS = time.Until(r.deadline).Milliseconds(); timeoutMS <= 0 {
+			return failure(DeadlineExceeded, "deadline", "no time was left").at(r.address)
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	id, err := connection.openID(o, "call", r.content, func(out []byte) []byte {
+		out = append(out, r.header...)
+		if timeoutMS > 0 {
+			out = wire.AppendInteger(out, wire.TimeoutMS, timeoutMS)
+		}
+		if r.parent != nil {
+			out = wire.AppendInteger(out, wire.Parent, r.parent.id)
+		}
+		return out
+	})
+	if err != nil {
+		var known *Error
+		if errors.As(err, &known) {
+			err = known.at(r.address)
+		}
+		return err
+	}
+	o.id, o.connection = id, connection
+	if r.hasInput() {
+		window := int64(wire.WindowDefault)
+		if len(r.content) > 0 {
+			window -= int64(len(r.content)) + wire.FrameCost
+		}
+		o.sending = &sending{connection: connection, id: id, window: window}
+		if r.first == nil {
+			close(o.opened)
+		} else {
+			o.client.goroutines.Add(1)
+			go o.sendFirst()
+		}
+	}
+	if r.isLazy && o.isStarted {
+		connection.writeCredit(id, r.window)
+	}
+	if !r.deadline.IsZero() {
+		o.client.watchDeadlines()
+	}
+	return nil
+}
+
+// sendFirst sends a first message that the call's frame could not hold.
+func (o *ownCall) sendFirst() {
+	defer o.client.goroutines.Done()
+	// Where it fails the call has ended, and its reply says why.
+	_ = o.sending.send(context.WithoutCancel(o.ctx), o.request.first, !o.request.isOpen)
+	close(o.opened)
+}
+
+// begin gives a lazy call its first credit.
+func (o *ownCall) begin() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.isStarted {
+		o.isStarted = true
+		if o.id != 0 {
+			o.connection.writeCredit(o.id, o.request.window)
+		}
+	}
+}
+
+func (o *ownCall) grant(bytes int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.id != 0 {
+		o.connection.writeCredit(o.id, bytes)
+	}
+}
+
+// leave ends the call: whoever reads gets err, and the agent hears of it, and all it called. Once
+// the call has ended, nothing happens.
+func (o *ownCall) leave(err error) {
+	ended := o.receiving.discard(err)
+	o.forget(err, ended)
+}
+
+// leaveByContext is leave, for its context. Where that is the deadline's doing the sidecar ends the
+// call as well, and says so to the agent: the id waits for that.
+func (o *ownCall) leaveByContext() error {
+	err := contextError(o.ctx, o.request.address)
+	isLate := err.Code == DeadlineExceeded && !o.request.deadline.IsZero() &&
+		!time.Now().Before(o.request.deadline)
+	if !isLate {
+		o.leave(err)
+		return err
+	}
+	o.receiving.discard(err)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.isLeft = true
+	if o.sending != nil {
+		o.sending.close(err)
+	}
+	return err
+}
+
+// finish ends the call with what the sidecar said or the connection met.
+func (o *ownCall) finish(err error) {
+	o.receiving.end(err)
+	o.forget(err, false)
+}
+
+// forget frees the id, with a `cancel` if the sidecar does not know that it has ended.
+func (o *ownCall) forget(err error, cancels bool) {
+	o.mu.Lock()
+	id, connection := o.id, o.connection
+	o.id, o.connection = 0, nil
+	if o.sending != nil {
+		if err == nil {
+			err = errEnded()
+		}
+		o.sending.close(err)
+	}
+	stop := o.stop
+	o.stop = nil
+	o.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+	if id != 0 {
+		connection.endID(id)
+		if cancels {
+			connection.writeCancel(id)
+		}
+	}
+}
+
+// expire ends the call if the sidecar did not keep its deadline, a second late. It tells whether
+// the call has one.
+func (o *ownCall) expire(now time.Time) bool {
+	if o.request.deadline.IsZero() {
+		return false
+	}
+	if now.Sub(o.request.deadline) > lateness {
+		err := failure(DeadlineExceeded, "deadline", "no answer in time").at(o.request.address)
+		o.receiving.end(err)
+		o.forget(err, true)
+	}
+	return true
+}
+
+// Frames
+
+func (o *ownCall) onData(header *wire.Header, content []byte) {
+	if !o.hasFrames {
+		o.mu.Lock()
+		o.hasFrames = true
+		o.mu.Unlock()
+	}
+	if header.Is(wire.End) {
+		o.receiving.frame(header, content)
+		o.forget(nil, false)
+		return
+	}
+	o.receiving.frame(header, content)
+}
+
+func (o *ownCall) onCredit(bytes int64) {
+	o.mu.Lock()
+	sending := o.sending
+	o.mu.Unlock()
+	if sending != nil {
+		sending.credit(bytes)
+	}
+}
+
+func (o *ownCall) onOK() {}
+
+func (o *ownCall) onError(header *wire.Header) {
+	err := errorFrom(header, o.request.address)
+	if header.Is(wire.More) {
+		o.mu.Lock()
+		o.hasFrames = true
+		o.mu.Unlock()
+		o.receiving.failedAt(err)
+		return
+	}
+	o.end(err)
+}
+
+func (o *ownCall) onCancel(string) {
+	o.end(failure(Cancelled, "cancelled", "the sidecar ended the call").at(o.request.address))
+}
+
+func (o *ownCall) onLost(err *Error) {
+	lost := failure(Unavailable, "connection_lost", "%s", err.Message).at(o.request.address)
+	lost.cause = err
+	o.finish(lost)
+}
+
+// end ends the call with an error of the sidecar's, or makes it again.
+func (o *ownCall) end(err *Error) {
+	if delay, ok := o.repeats(err); ok {
+		o.mu.Lock()
+		connection, id := o.connection, o.id
+		o.id, o.connection = 0, nil
+		o.attempts++
+		o.mu.Unlock()
+		connection.endID(id)
+		o.client.later(delay, o.restart)
+		return
+	}
+	o.finish(err)
+}
+
+// restart makes the call again, unless it was left meanwhile.
+func (o *ownCall) restart() {
+	o.receiving.mu.Lock()
+	hasEnded := o.receiving.hasEnded
+	o.receiving.mu.Unlock()
+	if hasEnded || o.start() != nil {
+		return
+	}
+	o.receiving.mu.Lock()
+	hasEnded = o.receiving.hasEnded
+	o.receiving.mu.Unlock()
+	if hasEnded { // Left while it was being opened.
+		o.forget(nil, true)
+	}
+}
+
+// repeats tells whether, and after what time, the call is made again.
+func (o *ownCall) repeats(err *Error) (time.Duration, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	// With input of its own, messages may have gone that cannot be sent again.
+	if !err.Retry || o.attempts >= o.client.options.repeats || o.hasFrames || o.id == 0 ||
+		o.request.hasInput() || o.isLeft || o.ctx.Err() != nil {
+		return 0, false
+	}
+	delay := min(repeatDelay<<o.attempts, repeatDelayMax)
+	delay = time.Duration(float64(delay) * (0.5 + rand.Float64()))
+	if after, ok := err.Details["retry_after_ms"].(int64); ok {
+		delay = max(delay, time.Duration(after)*time.Millisecond)
+	}
+	deadline := o.request.deadline
+	return delay, deadline.IsZero() || time.Until(deadline) > delay
+}
+
+// watch has the call end with its context, also while nobody reads.
+func (o *ownCall) watch() {
+	stop := context.AfterFunc(o.ctx, func() { _ = o.leaveByContext() })
+	o.mu.Lock()
+	o.stop = stop
+	o.mu.Unlock()
+	o.receiving.mu.Lock()
+	hasEnded := o.receiving.hasEnded
+	o.receiving.mu.Unlock()
+	if hasEnded {
+		stop()
+	}
+}

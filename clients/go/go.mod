@@ -1,0 +1,3 @@
+module github.com/coagent/coagent/clients/go
+
+go 1.23

@@ -1,0 +1,221 @@
+package coagent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/coagent/coagent/clients/go/internal/wire"
+)
+
+// hostedCall is a call that is handled here: it runs on a goroutine of its own and ends with
+// exactly one terminal frame.
+type hostedCall struct {
+	client       *Client
+	connection   *connection
+	registration *Registration
+	id           int64
+	ctx          context.Context
+	cancel       context.CancelCauseFunc
+	release      context.CancelFunc // Frees the timer of ctx.
+	request      Request
+	sender       Sender
+	sending      sending
+	input        receiving
+
+	mu          sync.Mutex
+	isEnded     bool // The terminal frame is written, or nobody is there to read it.
+	isCancelled bool
+}
+
+func newHostedCall(
+	c *connection, registration *Registration, id int64, header *wire.Header, content []byte,
+) *hostedCall {
+	h := &hostedCall{client: c.client, connection: c, registration: registration, id: id}
+	h.request = Request{
+		call:          h,
+		address:       header.Text(wire.To),
+		sender:        header.Text(wire.From),
+		kind:          header.Text(wire.Type),
+		trace:         header.Text(wire.Trace),
+		ext:           header.Object(wire.Ext),
+		isNew:         header.Is(wire.New),
+		isSend:        header.Is(wire.Oneway),
+		isObservation: header.Is(wire.Observe),
+	}
+	h.sender.call = h
+	h.sending.connection, h.sending.id, h.sending.window = c, id, wire.WindowDefault
+	if header.Has(wire.Window) {
+		h.sending.window = header.Integer(wire.Window)
+	}
+	h.input.init(wire.WindowDefault, h.grant)
+	contentType := header.Text(wire.ContentType)
+	hasInput := header.Is(wire.Input)
+	if len(content) > 0 || (!hasInput && (contentType != "" || h.request.kind != "")) {
+		if contentType == "" {
+			contentType = JSON
+		}
+		h.input.put(Message{content, contentType, h.request.kind, h.request.ext, nil})
+	}
+	if !hasInput {
+		h.input.end(nil)
+	}
+	h.prepare(header.Integer(wire.TimeoutMS))
+	return h
+}
+
+// prepare makes the context of the call.
+func (h *hostedCall) prepare(timeoutMS int64) {
+	ctx := context.Background()
+	h.release = func() {}
+	if timeoutMS > 0 {
+		timeout := time.Duration(min(timeoutMS, int64(1e12))) * time.Millisecond
+		ctx, h.release = context.WithTimeoutCause(ctx, timeout,
+			failure(DeadlineExceeded, "deadline", "the call's time ran out"))
+	}
+	ctx, h.cancel = context.WithCancelCause(ctx)
+	h.ctx = &callContext{ctx, h}
+}
+
+// callContext is the context of an agent's function: FromContext finds the request in it.
+type callContext struct {
+	context.Context
+	call *hostedCall
+}
+
+type requestKey struct{}
+
+func (c *callContext) Value(key any) any {
+	if _, ok := key.(requestKey); ok {
+		return &c.call.request
+	}
+	return c.Context.Value(key)
+}
+
+// Frames
+
+func (h *hostedCall) onData(header *wire.Header, content []byte) { h.input.frame(header, content) }
+func (h *hostedCall) onCredit(bytes int64)                       { h.sending.credit(bytes) }
+func (h *hostedCall) onOK()                                      {}
+func (h *hostedCall) onError(header *wire.Header)                { h.stop(errorFrom(header, "")) }
+
+func (h *hostedCall) onCancel(reason string) {
+	err := failure(Cancelled, "cancelled", "the call was cancelled")
+	if reason == "deadline" {
+		err = failure(DeadlineExceeded, "deadline", "the call's time ran out")
+	} else if reason != "" {
+		err.Reason = reason
+	}
+	h.stop(err)
+}
+
+func (h *hostedCall) onLost(err *Error) {
+	h.mu.Lock()
+	h.isEnded = true
+	h.mu.Unlock()
+	h.stop(err)
+}
+
+// stop tells the agent that nobody waits any more.
+func (h *hostedCall) stop(err *Error) {
+	h.mu.Lock()
+	h.isCancelled = true
+	h.mu.Unlock()
+	h.sending.close(err)
+	h.input.end(err)
+	h.cancel(err)
+}
+
+func (h *hostedCall) grant(bytes int64) {
+	if !h.hasEnded() {
+		h.connection.writeCredit(h.id, bytes)
+	}
+}
+
+func (h *hostedCall) hasEnded() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.isEnded
+}
+
+// Running
+
+func (h *hostedCall) run() {
+	err := guarded(h.handle)
+	if panicked := (*panicError)(nil); errors.As(err, &panicked) {
+		h.client.options.logger.Error("coagent: an agent panicked", "agent", h.request.address,
+			"panic", panicked.value, "stack", string(panicked.stack))
+	} else if err != nil {
+		h.client.options.logger.LogAttrs(h.ctx, slog.LevelDebug, "coagent: an agent failed",
+			slog.String("agent", h.request.address), slog.Any("error", err))
+	}
+	h.end(err)
+	h.cancel(context.Canceled)
+	h.release()
+}
+
+// handle runs the agent's function, in the session that the call belongs to.
+func (h *hostedCall) handle() error {
+	agent := h.registration.agent
+	operation, err := agent.operation(h)
+	if err != nil {
+		return err
+	}
+	var instance any
+	if agent.make != nil {
+		session, err := h.client.hosting.session(h)
+		if err != nil {
+			return err
+		}
+		defer h.client.hosting.left(session, h.request.address)
+		instance = session.instance
+	}
+	if err := operation.run(h.ctx, instance, &h.request, &h.sender); err != nil {
+		return err
+	}
+	err = h.sending.end(h.ctx)
+	if errors.Is(err, errInputEnded()) {
+		err = nil // The last message was sent as such.
+	}
+	return err
+}
+
+// end writes the one terminal frame, if the last message was not.
+func (h *hostedCall) end(err error) {
+	h.mu.Lock()
+	hadEnded := h.isEnded
+	h.isEnded = true
+	if h.isCancelled && err == nil {
+		err = context.Canceled
+	}
+	h.mu.Unlock()
+	failed := endedError(h.ctx, err)
+	h.sending.close(errEnded())
+	h.input.end(errEnded())
+	h.connection.endID(h.id)
+	if failed != nil && !hadEnded {
+		h.connection.writeError(h.id, failed)
+	}
+}
+
+// panicError is what an agent's function panicked with.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+
+// guarded runs user code and returns a panic as an error.
+func guarded(run func() error) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = &panicError{value, debug.Stack()}
+		}
+	}()
+	return run()
+}
