@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from coagent_client import Client, connect
+from fleet import Fleet
 from processes import BOUND_S, Daemon, Host, Program
 
 TRANSPORTS = ("unix", "tcp")
@@ -40,6 +41,19 @@ def daemon() -> Iterator[Daemon]:
         running = Daemon(Path(path))
         yield running
         assert running.end() == 0
+
+
+def fleet_of(daemon: Daemon, transport: str = "unix") -> Iterator[Fleet]:
+    """Peers of all languages, for a fixture."""
+    with Fleet(daemon, transport) as running:
+        running.start()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def fleet(daemon: Daemon) -> Iterator[Fleet]:
+    """A process of each language for the tests of a file."""
+    yield from fleet_of(daemon)
 
 
 class Sidecar:

@@ -129,15 +129,18 @@ class Daemon(Program):
 
     TOKEN = "s3cret-of-the-tests"
 
-    def __init__(self, folder: Path, *options: str, tcp: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *options: str, tcp: bool = True, tcp_url: str = "tcp://127.0.0.1:0"
+    ) -> None:
+        """Ready when this returns. `tcp_url` is where one listens that follows another."""
         self.folder = folder
         self.socket = folder / "coagentd.sock"
         arguments = ["--log-format", "json", "--listen", f"unix:{self.socket}"]
         if tcp:
             tokens = folder / "tokens"
-            tokens.touch(mode=0o600)
+            tokens.touch(mode=0o600, exist_ok=True)
             tokens.write_text(f"tests:{self.TOKEN}\n")
-            arguments += ["--listen", "tcp://127.0.0.1:0", "--tokens-file", str(tokens)]
+            arguments += ["--listen", tcp_url, "--tokens-file", str(tokens)]
         super().__init__([daemon_binary(), *arguments, *options])
         self.ready = self._await_ready()
         listening: list[str] = self.ready["listen"]

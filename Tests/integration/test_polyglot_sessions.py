@@ -1,0 +1,42 @@
+"""A thousand conversations at once, spread over four languages, each in its order."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+from fleet import LANGUAGES, Fleet, fresh, value
+from processes import BOUND_S
+
+SESSIONS = 1000
+MESSAGES = 10
+
+
+def test_a_thousand_sessions_spread_over_all_and_keep_their_order(fleet: Fleet) -> None:
+    name = fresh("thousand")
+    registrations = {peer.language: peer.register(name, "recorder") for peer in fleet}
+    sessions = list(zip((f"{name}:{n}" for n in range(SESSIONS)), itertools.cycle(fleet)))
+    # Message by message over all sessions, so that all are at work at the same time. The last of
+    # each is a call: when it is answered, all before it were handled.
+    for turn in range(MESSAGES - 1):
+        for number, (address, caller) in enumerate(sessions):
+            caller.send(address, {"json": [number, turn], "type": "add"}, ack=False)
+    last = [
+        caller.call(address, {"json": [number, MESSAGES - 1], "type": "add"})
+        for number, (address, caller) in enumerate(sessions)
+    ]
+    for call in last:
+        assert call.result(BOUND_S) in ({}, {"value": None})
+    # Another language than the one that spoke looks at what became of it.
+    shows = [
+        fleet.after(caller).call(address, {"json": None, "type": "show"})
+        for address, caller in sessions
+    ]
+    for number, show in enumerate(shows):
+        items = [[number, turn] for turn in range(MESSAGES)]
+        assert value(show.result(BOUND_S)) == {"items": items, "most_running": 1}
+    spread = Counter(session["connection"] for session in fleet.sessions(name))
+    assert sum(spread.values()) == SESSIONS
+    assert all(spread[f"{language}-hosting"] >= SESSIONS // 10 for language in LANGUAGES), spread
+    for language, registration in registrations.items():
+        fleet[language].unregister(registration)
