@@ -84,7 +84,9 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(
       name: "conformance-driver", dependencies: ["CoagentClient"],
-      path: "proto/conformance/drivers/swift", swiftSettings: settings),
+      path: "proto/conformance/drivers/swift",
+      // It digests what it is sent: without the optimiser 8 MiB would take it more than a second.
+      swiftSettings: settings + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
 
     .target(
       name: "TestSupport", dependencies: ["Wire", "EventLoop"], path: "Tests/TestSupport",

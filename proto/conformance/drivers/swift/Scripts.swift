@@ -27,12 +27,16 @@ final class Script: Sendable {
 
   /// Handles the call to the end that the runner or the caller chose.
   func run(isStubborn: Bool, onCancel report: @escaping @Sendable () -> Void) async throws {
-    let end = await withTaskCancellationHandler {
-      await ending.value()
+    try await withTaskCancellationHandler {
+      try await perform()
     } onCancel: {
       report()
       if !isStubborn { ending.happen(.cancelled) }
     }
+  }
+
+  private func perform() async throws {
+    let end = await ending.value()
     do {
       try await perform(end)
       over.happen(nil)
