@@ -68,12 +68,14 @@ SESSIONS = (
     "é" * 64,
 )
 
-EXT = {word: word for word in ("ключ", "🔑", COMPOSED, DECOMPOSED, "a b")}
+EXT = {word: word for word in ("ключ", "🔑", "größe", "值", "a b")}
 EXT_OF_ALL_KINDS = {
     **EXT,
     "yes": True,
     "no": False,
     "quoted": '"\\\n',
+    "composed": COMPOSED,
+    "decomposed": DECOMPOSED,
     "zero": 0,
     "most": 2**53 - 1,
 }
