@@ -57,6 +57,44 @@ async def test_a_sender_that_waits_for_credit_hears_of_the_end() -> None:
 
 
 @aio
+async def test_who_waits_to_send_is_not_overtaken() -> None:
+    async with linked() as (client, peer):
+        exchange = client.open("a")
+        await peer.next("call")
+        for _ in range(4):
+            await exchange.send("x" * (256 * 1024))
+            await peer.next("data")
+        has_gone = False
+
+        async def first() -> None:
+            nonlocal has_gone
+            await exchange.send("first")
+            has_gone = True
+
+        async def third() -> None:
+            # It comes in the very turn in which the first has gone and the second is only woken.
+            while not has_gone:
+                await asyncio.sleep(0)
+            await exchange.send("third")
+
+        async def end() -> None:
+            while not has_gone:
+                await asyncio.sleep(0)
+            await exchange.end()
+
+        sends = [
+            asyncio.ensure_future(each)
+            for each in (first(), exchange.send("second"), third(), end())
+        ]
+        await peer.nothing()
+        peer.send({"op": "credit", "id": 1, "bytes": 10_000})
+        for word in (b"first", b"second", b"third"):
+            assert (await peer.next("data")).content == word
+        assert (await peer.next("data"))["end"]
+        await bounded(asyncio.gather(*sends))
+
+
+@aio
 async def test_a_body_over_the_frame_limit_goes_in_parts() -> None:
     async with FakeSidecar() as sidecar:
         client = connect(sidecar.url)

@@ -7,6 +7,8 @@ over 256 KiB goes in parts, so that nothing else waits long behind it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 class Sending(Changing):
     """The sender of one direction. Frames are numbered by nothing: order is the order of calls."""
 
-    __slots__ = ("_connection", "_error", "_in_part", "_lock", "ident", "window")
+    __slots__ = ("_connection", "_error", "_in_part", "_lock", "_turns", "ident", "window")
 
     def __init__(self, connection: Connection, ident: int, window: int) -> None:
         super().__init__(connection.loop)
@@ -32,6 +34,7 @@ class Sending(Changing):
         self._in_part = False
         self._error: AgentError | None = None
         self._lock: asyncio.Lock | None = None
+        self._turns = 0
 
     @property
     def may_send(self) -> bool:
@@ -63,7 +66,7 @@ class Sending(Changing):
             or self._connection.is_paused
             or self._error is not None
             or len(message.content) > PART_BYTES_MAX
-            or (self._lock is not None and self._lock.locked())
+            or self._turns > 0
         ):
             return False
         self._write(message, message.content, part=False, end=end, first=True)
@@ -73,9 +76,7 @@ class Sending(Changing):
         """Sends one message, in parts if it is large, waiting for credit before each."""
         if self.try_send(message, end=end):
             return
-        if self._lock is None:
-            self._lock = asyncio.Lock()
-        async with self._lock:
+        async with self._turn():
             await self._end_part()
             content = message.content
             at = 0
@@ -89,6 +90,19 @@ class Sending(Changing):
                 at = stop
                 if is_last:
                     return
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One sender at a time, in the order in which they came. The lock alone does not tell that
+        somebody waits: it is free from when one has left until the next has woken up."""
+        if self._lock is None:
+            self._lock = asyncio.Lock()
+        self._turns += 1
+        try:
+            async with self._lock:
+                yield
+        finally:
+            self._turns -= 1
 
     async def send_part(self, part: Part) -> None:
         """Sends a piece of a message that goes on."""
@@ -121,10 +135,12 @@ class Sending(Changing):
 
     async def finish(self) -> None:
         """No more messages: an empty last frame, which needs no credit."""
-        if self._lock is not None and self._lock.locked():
-            async with self._lock:
+        if self._turns > 0:
+            async with self._turn():
                 await self._end_part(end=True)
-        elif self._in_part:
+                self.end()
+            return
+        if self._in_part:
             await self._end_part(end=True)
         self.end()
 
