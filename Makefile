@@ -47,10 +47,10 @@ release: $(SETUP) ## the daemon and the CLI, optimised, statically linked Swift 
 	$(SWIFT_RELEASE) --product coagentd
 	$(SWIFT_RELEASE) --product coagent
 
-test: test-swift test-proto test-python test-integration test-examples ## everything that must hold
+test: test-swift test-proto test-python test-node test-integration test-examples ## everything that must hold
 	@echo "make test: all passed"
 
-.PHONY: test-swift test-proto test-python test-integration test-examples
+.PHONY: test-swift test-proto test-python test-node test-integration test-examples
 
 test-swift: build ## the Swift unit tests and the tidy checks
 	swift test --build-path $(BUILD) --skip-build
@@ -61,6 +61,10 @@ test-proto: $(SETUP) ## the tables, schemas and vectors of proto/
 test-python: $(SETUP) build ## the Python client: types and tests
 	cd clients/python && ../../$(VENV)/bin/mypy
 	cd clients/python && ../../$(PYTHON) -m pytest
+
+test-node: $(SETUP) build ## the Node client: types, declarations and tests
+	clients/node/check
+	cd clients/node && node --test test/
 
 test-integration: $(SETUP) build ## real daemon, real clients, real sockets
 	$(PYTHON) -m pytest Tests/integration

@@ -1,0 +1,82 @@
+/** What an agent answers: whether it is one value or many, and how the many are sent. */
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import { Part, encode } from './content.js';
+
+/** @typedef {import('./sending.js').Sending} Sending */
+
+const ITEMS_PER_TURN = 128;
+
+/** Values that an agent yields, each asked for when it can be sent. */
+export class Yielding {
+  /** @type {AsyncIterator<any> | Iterator<any> | undefined} */
+  #iterator;
+
+  /** @param {any} values An async iterable, or a generator. */
+  constructor(values) {
+    const begin = values[Symbol.asyncIterator] ?? values[Symbol.iterator];
+    this.#iterator = begin.call(values);
+  }
+
+  /**
+   * Sends them all, and the end. What is thrown ended it.
+   *
+   * @param {Sending} sending
+   */
+  async sendAll(sending) {
+    const iterator = /** @type {AsyncIterator<any>} */ (this.#iterator);
+    try {
+      for (let count = 1; ; count += 1) {
+        if (!sending.maySend) await sending.ready();
+        const { done, value } = await iterator.next();
+        if (done) break;
+        if (value instanceof Part) {
+          await sending.sendPart(value);
+        } else {
+          const message = encode(value);
+          if (!sending.trySend(message, false)) await sending.send(message);
+        }
+        // Others have a turn, however fast this one yields.
+        if (count % ITEMS_PER_TURN === 0) await nextTurn();
+      }
+    } catch (error) {
+      await this.leave();
+      throw error;
+    }
+    this.#iterator = undefined;
+    await sending.finish();
+  }
+
+  /** Nothing more is asked for: a generator runs its `finally`. */
+  async leave() {
+    const iterator = this.#iterator;
+    this.#iterator = undefined;
+    await iterator?.return?.();
+  }
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is Promise<any>}
+ */
+export function isPromise(value) {
+  return (
+    value instanceof Promise ||
+    (typeof value === 'object' &&
+      value !== null &&
+      typeof (/** @type {any} */ (value).then) === 'function')
+  );
+}
+
+/**
+ * What is answered message by message: async iterables and generators, but no arrays.
+ *
+ * @param {any} value
+ */
+export function isIterator(value) {
+  return (
+    typeof value[Symbol.asyncIterator] === 'function' ||
+    (typeof value[Symbol.iterator] === 'function' && typeof value.next === 'function')
+  );
+}

@@ -1,0 +1,378 @@
+/**
+ * The caller's side of a call.
+ *
+ * A call that fails with `retry:true` (no agent saw it) is made again within its time, a few times;
+ * nothing else is ever repeated.
+ */
+
+import {
+  CancelledCallError,
+  DeadlineExceededError,
+  FailedPreconditionError,
+  UnavailableError,
+} from './errors.js';
+import { WINDOW_DEFAULT } from './header.js';
+import { Sending, windowBehind } from './sending.js';
+
+/** @typedef {import('./collecting.js').Collecting} Collecting */
+/** @typedef {import('./connection.js').Connection} Connection */
+/** @typedef {import('./content.js').Encoded} Encoded */
+/** @typedef {import('./errors.js').AgentError} AgentError */
+/** @typedef {import('./header.js').Header} Header */
+/** @typedef {import('./receiving.js').Receiving} Receiving */
+/** @typedef {import('./verbs.js').Verbs} Verbs */
+
+const REPEAT_DELAY_MS = 50;
+const REPEAT_DELAY_MS_MAX = 2000;
+/** How late the sidecar may be with its own word on a deadline. */
+const DEADLINE_GRACE_MS = 1000;
+
+/**
+ * What a call says, ready to be written, and again if it is repeated.
+ *
+ * @typedef {object} Request
+ * @property {string} address
+ * @property {string} rest The header behind the id, without its closing brace, parent and time.
+ * @property {string | Uint8Array} content
+ * @property {Encoded | undefined} first The first message where it is too large for the call's own
+ *   frame.
+ * @property {number} deadline In `performance.now()`, or 0.
+ * @property {boolean} isOpen The caller sends messages of its own behind the first.
+ * @property {boolean} isLazy
+ * @property {number} window
+ * @property {{ connection: Connection, id: number } | undefined} parent
+ */
+
+/** An open call of ours: an endpoint of the connection, and the source of what it answers. */
+export class OwnCall {
+  #client;
+  #attempts = 0;
+  /** @type {NodeJS.Timeout | undefined} */
+  #timer;
+  #isStarted;
+  /** @type {(() => void) | undefined} */
+  #release;
+  /** @type {Array<() => void>} */
+  #writtenWaiters = [];
+
+  /**
+   * @param {Verbs} client
+   * @param {Request} request
+   */
+  constructor(client, request) {
+    this.#client = client;
+    this.#isStarted = !request.isLazy;
+    this.request = request;
+    /** @type {Connection | undefined} */
+    this.connection = undefined;
+    this.id = 0;
+    /** @type {Sending | undefined} */
+    this.sending = undefined;
+    /** @type {Receiving | Collecting} What takes the reply; set before `launch`. */
+    this.sink = /** @type {any} */ (undefined);
+  }
+
+  /**
+   * Begins; a signal cancels it until it ends.
+   *
+   * @param {AbortSignal | undefined} signal
+   */
+  launch(signal) {
+    if (signal !== undefined) {
+      this.#release = this.cancelOn(signal);
+      if (this.sink.isEnded) return;
+    }
+    this.restart();
+  }
+
+  /** Writes the call, or waits for a connection to write it to. */
+  #start() {
+    const client = this.#client;
+    const { request } = this;
+    const { connection } = client;
+    if (
+      connection === undefined ||
+      !connection.isOpen ||
+      (connection.isDraining && request.parent === undefined)
+    ) {
+      this.#wait();
+      return;
+    }
+    let header = request.rest;
+    if (request.deadline !== 0) {
+      const leftMs = Math.round(request.deadline - performance.now());
+      if (leftMs <= 0) {
+        this.#late();
+        return;
+      }
+      header += `,"timeout_ms":${leftMs}`;
+    }
+    if (request.parent !== undefined) {
+      if (request.parent.connection !== connection) {
+        this.sink.end(parentLost());
+        return;
+      }
+      header += `,"parent":${request.parent.id}`;
+    }
+    this.connection = connection;
+    this.id = connection.openId(this, 'call', `${header}}`, request.content);
+    if (request.isOpen || request.first !== undefined) this.#sendInput(connection);
+    if (request.isLazy && this.#isStarted) this.grant(request.window);
+    if (request.deadline !== 0) client.watchDeadlines();
+  }
+
+  /**
+   * Ends the call here and all below it. Once it has ended, nothing happens.
+   *
+   * @param {unknown} [cause] Why.
+   */
+  cancel(cause) {
+    if (this.sink.isEnded) return;
+    const error = new CancelledCallError('the caller left the call', {
+      reason: 'cancelled',
+      address: this.request.address,
+      ...(cause !== undefined && { cause }),
+    });
+    this.#leave(error);
+  }
+
+  /**
+   * Lets a signal cancel the call; what it returns undoes that.
+   *
+   * @param {AbortSignal | undefined} signal
+   * @returns {(() => void) | undefined}
+   */
+  cancelOn(signal) {
+    if (signal === undefined) return undefined;
+    const listener = () => this.cancel(signal.reason);
+    if (signal.aborted) {
+      listener();
+      return undefined;
+    }
+    signal.addEventListener('abort', listener, { once: true });
+    return () => signal.removeEventListener('abort', listener);
+  }
+
+  /** A lazy call starts with its first reader. */
+  begin() {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    if (this.id !== 0) this.grant(this.request.window);
+  }
+
+  /**
+   * Calls back once input can be sent, or never will.
+   *
+   * @param {() => void} waiter
+   */
+  whenWritten(waiter) {
+    this.#writtenWaiters.push(waiter);
+  }
+
+  // What the sink asks for
+
+  /** @param {number} bytes */
+  grant(bytes) {
+    const { connection, id } = this;
+    if (id !== 0 && connection !== undefined && connection.error === undefined) {
+      connection.write(`{"op":"credit","id":${id},"bytes":${bytes}}`);
+    }
+  }
+
+  /** The last reader left. */
+  abandoned() {
+    this.cancel();
+  }
+
+  // Frames
+
+  /**
+   * @param {Header} header
+   * @param {Buffer} bytes
+   * @param {number} start
+   * @param {number} end
+   */
+  onData(header, bytes, start, end) {
+    if (header.end) this.#forget();
+    this.sink.frame(header, bytes, start, end);
+  }
+
+  /** @param {number} bytes */
+  onCredit(bytes) {
+    this.sending?.credit(bytes);
+  }
+
+  onOk() {}
+
+  /**
+   * @param {AgentError} error
+   * @param {boolean} isMore
+   */
+  onError(error, isMore) {
+    error.address = this.request.address;
+    if (isMore) {
+      this.sink.failedAt(error);
+      return;
+    }
+    const mayRepeat = error.retry && this.#mayRepeat();
+    if (mayRepeat && this.#repeat(error)) return;
+    this.#forget(error);
+    this.sink.end(error);
+  }
+
+  /** @param {string} _reason */
+  onCancel(_reason) {
+    this.onError(
+      new CancelledCallError('the sidecar ended the call', { reason: 'cancelled' }),
+      false,
+    );
+  }
+
+  /** @param {AgentError} error */
+  onLost(error) {
+    const lost = new UnavailableError(error.message, {
+      reason: 'connection_lost',
+      address: this.request.address,
+      cause: error,
+    });
+    this.#forget(lost);
+    this.sink.end(lost);
+  }
+
+  // Time
+
+  /**
+   * The sidecar did not keep the deadline: the call ends here, a second late.
+   *
+   * @param {number} now
+   */
+  expire(now) {
+    if (this.request.deadline !== 0 && now > this.request.deadline + DEADLINE_GRACE_MS) {
+      this.#late();
+    }
+  }
+
+  /** Made for the first time, or again, or now that there is a connection. */
+  restart() {
+    if (this.#timer !== undefined) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
+    if (this.sink.isEnded) return;
+    try {
+      this.#start();
+    } catch (error) {
+      this.#leave(/** @type {AgentError} */ (error));
+    }
+  }
+
+  #wait() {
+    const client = this.#client;
+    if (client.endError !== undefined) {
+      this.sink.end(client.endError);
+      return;
+    }
+    client.waiting.add(this);
+    const { deadline } = this.request;
+    if (deadline !== 0) {
+      this.#timer = setTimeout(() => this.#late(), Math.max(1, deadline - performance.now()));
+    }
+  }
+
+  #late() {
+    this.#leave(
+      new DeadlineExceededError('no answer in time', {
+        reason: 'deadline',
+        address: this.request.address,
+      }),
+    );
+  }
+
+  #mayRepeat() {
+    // With input of its own, messages may have gone that cannot be sent again.
+    const { isOpen, first } = this.request;
+    return (
+      this.#attempts < this.#client.repeats && this.sink.isEmpty && !isOpen && first === undefined
+    );
+  }
+
+  /** @param {AgentError} error */
+  #repeat(error) {
+    let delayMs = Math.min(REPEAT_DELAY_MS * 2 ** this.#attempts, REPEAT_DELAY_MS_MAX);
+    delayMs *= 0.5 + Math.random();
+    const { retry_after_ms: afterMs } = error.details;
+    if (typeof afterMs === 'number') delayMs = Math.max(delayMs, afterMs);
+    const { deadline } = this.request;
+    if (deadline !== 0 && performance.now() + delayMs >= deadline) return false;
+    this.#attempts += 1;
+    this.#detach();
+    this.#timer = setTimeout(() => this.restart(), delayMs);
+    return true;
+  }
+
+  // Ending
+
+  /** @param {AgentError} error */
+  #leave(error) {
+    const { id, connection } = this;
+    this.#forget(error);
+    this.sink.end(error);
+    if (id !== 0 && connection !== undefined && connection.error === undefined) {
+      connection.write(`{"op":"cancel","id":${id}}`);
+    }
+  }
+
+  /**
+   * The call has ended.
+   *
+   * @param {AgentError} [error]
+   */
+  #forget(error) {
+    if (this.#timer !== undefined) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
+    this.#detach();
+    if (this.#release !== undefined) {
+      this.#release();
+      this.#release = undefined;
+    }
+    this.#client.waiting.delete(this);
+    this.sending?.close(
+      error ?? new FailedPreconditionError('the call has ended', { reason: 'call_ended' }),
+    );
+    if (this.#writtenWaiters.length > 0) queueMicrotask(() => this.#wakeWriters());
+  }
+
+  /** Its id has ended. */
+  #detach() {
+    this.connection?.open.delete(this.id);
+    this.connection = undefined;
+    this.id = 0;
+  }
+
+  /** @param {Connection} connection */
+  #sendInput(connection) {
+    const { request } = this;
+    const sending = new Sending(connection, this.id, windowBehind(WINDOW_DEFAULT, request.content));
+    this.sending = sending;
+    if (request.first !== undefined) {
+      // What goes wrong with it is said by the reply.
+      sending.send(request.first, { isEnd: !request.isOpen }).catch(() => {});
+    }
+    this.#wakeWriters();
+  }
+
+  #wakeWriters() {
+    const waiters = this.#writtenWaiters;
+    this.#writtenWaiters = [];
+    for (const waiter of waiters) waiter();
+  }
+}
+
+/** The error of a call whose parent was lost with another connection. */
+export function parentLost() {
+  return new CancelledCallError('the call this serves was lost with its connection', {
+    reason: 'parent_ended',
+  });
+}

@@ -1,0 +1,387 @@
+/**
+ * One socket to the sidecar and its protocol state. It never waits.
+ *
+ * Ids are numbered and written in one step. What arrives is handed to whatever the id stands for;
+ * a frame for an id that has ended crossed its end and is dropped.
+ */
+
+import net from 'node:net';
+
+import { checkHeader, errorHeader } from './error-header.js';
+import { InvalidArgumentError, UnavailableError, errorFrom } from './errors.js';
+import { Header } from './header.js';
+import { Outbox } from './outbox.js';
+import { quoted } from './quoting.js';
+import { CONTENT_BYTES_MAX, Decoder, WireError } from './wire.js';
+
+const READ_BYTES = 128 * 1024;
+const HEARTBEATS_MISSED_MAX = 3;
+/** After these the connection goes on. */
+const HARMLESS = new Set(['unknown_op', 'bad_field', 'missing_field']);
+
+/** @typedef {import('./endpoint.js').Endpoint} Endpoint */
+/** @typedef {import('./endpoint.js').Owner} Owner */
+/** @typedef {import('./errors.js').AgentError} AgentError */
+
+/** The client's end of one connection. */
+export class Connection {
+  #owner;
+  #hello;
+  #socket;
+  #outbox;
+  /** @type {Decoder<Header>} */
+  #decoder;
+  #lastOwn = -1;
+  #lastTheirs = 0;
+  #heardAt = performance.now();
+  /** @type {NodeJS.Timeout | undefined} */
+  #heartbeat;
+  #helloTimer;
+  /** @type {AgentError | undefined} What the sidecar said before it closes. */
+  #fault;
+  /** @type {() => void} */
+  #closed = () => {};
+
+  /**
+   * @param {Owner} owner
+   * @param {{ path: string } | { host: string, port: number }} where
+   * @param {string} hello
+   * @param {number} helloMs How long the sidecar may take until it welcomes.
+   */
+  constructor(owner, where, hello, helloMs) {
+    this.#owner = owner;
+    this.#hello = hello;
+    /** @type {Map<number, Endpoint>} */
+    this.open = new Map();
+    /** @type {Set<{ wake(): void }>} Who waits for the socket to take more. */
+    this.stalled = new Set();
+    this.isWelcome = false;
+    /** The sidecar takes no new calls here. */
+    this.isDraining = false;
+    /** @type {AgentError | undefined} Why it ended. */
+    this.error = undefined;
+    this.contentBytesMax = CONTENT_BYTES_MAX;
+    /** @type {Promise<void>} */
+    this.closed = new Promise((resolve) => {
+      this.#closed = resolve;
+    });
+    this.#socket = this.#connect(where);
+    this.#outbox = new Outbox(this.#socket);
+    this.#decoder = new Decoder(
+      (op, id, header, bytes, start, end) => this.#frame(op, id, header, bytes, start, end),
+      (raw) => new Header(raw),
+    );
+    this.#helloTimer = setTimeout(() => this.#notWelcomed(), helloMs);
+  }
+
+  /** Welcome and not yet lost. */
+  get isOpen() {
+    return this.isWelcome && this.error === undefined;
+  }
+
+  /** The socket takes nothing more for now. */
+  get isFull() {
+    return this.#outbox.isFull;
+  }
+
+  // Opening and closing
+
+  /**
+   * @param {{ path: string } | { host: string, port: number }} where
+   */
+  #connect(where) {
+    // One buffer for all that is read: what is kept of it is copied, and nothing else allocated.
+    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+    const socket = net.connect({
+      ...where,
+      noDelay: true,
+      onread: { buffer, callback: (size) => this.#read(size, buffer) },
+    });
+    socket.on('connect', () => {
+      if (this.error !== undefined) return;
+      this.#outbox.append(this.#hello);
+      this.#owner.opened(this);
+    });
+    socket.on('drain', () => this.#wakeStalled());
+    socket.on('error', (error) => this.#failed(error));
+    socket.on('end', () => this.#failed());
+    socket.on('close', () => {
+      this.#failed();
+      this.#closed();
+    });
+    return socket;
+  }
+
+  /**
+   * Says goodbye, writes what is left, closes. Open calls end `unavailable`.
+   */
+  close() {
+    if (this.error !== undefined) return;
+    this.goodbye('closed', 0);
+    this.#end(new UnavailableError('the client was closed', { reason: 'connection_lost' }));
+    this.#outbox.close();
+    this.#socket.end();
+  }
+
+  /** Gives up what was not written yet: the sidecar takes nothing. */
+  discard() {
+    this.#socket.destroy();
+  }
+
+  /**
+   * No new calls are to come here.
+   *
+   * @param {string} reason
+   * @param {number} timeoutMs
+   */
+  goodbye(reason, timeoutMs) {
+    this.write(`{"op":"goodbye","reason":${quoted(reason)},"timeout_ms":${timeoutMs}}`);
+  }
+
+  /**
+   * Closes at once; everything open ends with this error.
+   *
+   * @param {AgentError} error
+   */
+  abort(error) {
+    if (this.error !== undefined) return;
+    this.#end(error);
+    this.#outbox.close();
+    this.#socket.destroy();
+  }
+
+  /** @param {Error} [error] */
+  #failed(error) {
+    if (this.error !== undefined) return;
+    const detail = error === undefined ? '' : `: ${error.message}`;
+    const lost = new UnavailableError(`the connection was lost${detail}`, {
+      reason: 'connection_lost',
+      ...(error && { cause: error }),
+    });
+    this.#end(this.#fault ?? lost);
+    this.#socket.destroy();
+  }
+
+  /** @param {AgentError} error */
+  #end(error) {
+    this.error = error;
+    this.#decoder.stop();
+    clearTimeout(this.#helloTimer);
+    clearTimeout(this.#heartbeat);
+    const endpoints = [...this.open.values()];
+    this.open.clear();
+    for (const endpoint of endpoints) endpoint.onLost(error);
+    this.#wakeStalled();
+    this.#owner.lost(this, error);
+  }
+
+  #notWelcomed() {
+    this.abort(
+      new UnavailableError('the sidecar sent no welcome', { reason: 'connection_lost' }),
+    );
+  }
+
+  // Writing
+
+  /**
+   * Puts one frame behind those before it; returns how many bytes its content takes.
+   *
+   * @param {string} header
+   * @param {string | Uint8Array} [content]
+   * @returns {number}
+   */
+  write(header, content) {
+    return this.#outbox.append(header, content);
+  }
+
+  /**
+   * Numbers and writes an opening frame in one step; returns its id.
+   *
+   * @param {Endpoint} endpoint
+   * @param {string} op
+   * @param {string} rest The header behind the id.
+   * @param {string | Uint8Array} [content]
+   * @returns {number}
+   */
+  openId(endpoint, op, rest, content) {
+    const id = this.#lastOwn + 2;
+    const header = `{"op":"${op}","id":${id}${rest}`;
+    checkHeader(header);
+    this.#lastOwn = id;
+    this.open.set(id, endpoint);
+    this.#outbox.append(header, content);
+    return id;
+  }
+
+  /**
+   * Ends an id of the sidecar's with an error.
+   *
+   * @param {number} id
+   * @param {unknown} thrown
+   * @param {{ retry?: boolean }} options
+   */
+  writeError(id, thrown, { retry = false } = {}) {
+    this.write(errorHeader(id, thrown, retry));
+  }
+
+  #wakeStalled() {
+    const stalled = [...this.stalled];
+    this.stalled.clear();
+    for (const each of stalled) each.wake();
+  }
+
+  // Reading
+
+  /**
+   * @param {number} size
+   * @param {Buffer} bytes
+   */
+  #read(size, bytes) {
+    this.#heardAt = performance.now();
+    this.#decoder.feed(bytes, size);
+    const { error } = this.#decoder;
+    if (error !== undefined && this.error === undefined) this.#refuse(error);
+    return true; // Goes on reading, whatever becomes of it.
+  }
+
+  /**
+   * @param {string} op
+   * @param {number} id
+   * @param {Header} header
+   * @param {Buffer} bytes
+   * @param {number} start
+   * @param {number} end
+   */
+  #frame(op, id, header, bytes, start, end) {
+    if (op === 'data') {
+      const endpoint = this.open.get(id);
+      if (endpoint !== undefined) endpoint.onData(header, bytes, start, end);
+      else this.#checkLate(id);
+    } else if (op === 'call') {
+      if (this.#takes(id)) this.#owner.called(this, id, header, bytes, start, end);
+    } else {
+      this.#control(op, id, header);
+    }
+  }
+
+  /**
+   * @param {string} op
+   * @param {number} id
+   * @param {Header} header
+   */
+  #control(op, id, header) {
+    switch (op) {
+      case 'credit':
+        return this.#endpoint(id)?.onCredit(header.bytes);
+      case 'error':
+        return this.#onError(id, header);
+      case 'ok':
+        return this.#endpoint(id)?.onOk();
+      case 'cancel':
+        return this.#endpoint(id)?.onCancel(header.reason);
+      case 'ping':
+        this.write('{"op":"pong"}');
+        return undefined;
+      case 'close':
+        if (this.#takes(id)) this.#owner.closing(this, id, header);
+        return undefined;
+      case 'welcome':
+        return this.#onWelcome(header);
+      case 'goodbye':
+        this.isDraining = true;
+        return undefined;
+      default:
+        return undefined; // A pong, or of a later version.
+    }
+  }
+
+  /** @param {number} id */
+  #endpoint(id) {
+    const endpoint = this.open.get(id);
+    if (endpoint === undefined) this.#checkLate(id);
+    return endpoint;
+  }
+
+  /**
+   * @param {number} id
+   * @param {Header} header
+   */
+  #onError(id, header) {
+    if (id !== 0) {
+      this.#endpoint(id)?.onError(errorFrom(header), header.more);
+    } else if (!HARMLESS.has(header.reason) || !this.isWelcome) {
+      // The connection's fault: the sidecar closes now, and this says why.
+      this.#fault = errorFrom(header);
+      if (!this.isWelcome) this.abort(this.#fault);
+    }
+  }
+
+  /** @param {Header} header */
+  #onWelcome(header) {
+    if (this.isWelcome) return;
+    this.isWelcome = true;
+    clearTimeout(this.#helloTimer);
+    if (header.maxContent > 0) {
+      this.contentBytesMax = header.maxContent;
+      this.#decoder.contentBytesMax = Math.max(header.maxContent, CONTENT_BYTES_MAX);
+    }
+    if (header.heartbeatMs > 0) this.#beat(header.heartbeatMs, header.heartbeatMs);
+    this.#owner.welcomed(this);
+  }
+
+  /**
+   * @param {number} heartbeatMs
+   * @param {number} waitMs
+   */
+  #beat(heartbeatMs, waitMs) {
+    this.#heartbeat = setTimeout(() => {
+      const silentMs = performance.now() - this.#heardAt;
+      if (silentMs >= HEARTBEATS_MISSED_MAX * heartbeatMs) {
+        const message = `the sidecar was silent for ${Math.round(silentMs)} ms`;
+        this.abort(new UnavailableError(message, { reason: 'heartbeat_timeout' }));
+        return;
+      }
+      if (silentMs >= heartbeatMs) this.write('{"op":"ping"}');
+      this.#beat(heartbeatMs, silentMs >= heartbeatMs ? heartbeatMs : heartbeatMs - silentMs);
+    }, waitMs);
+  }
+
+  /**
+   * Whether the sidecar may open this id.
+   *
+   * @param {number} id
+   */
+  #takes(id) {
+    if (id % 2 !== 0 || id <= this.#lastTheirs) {
+      this.#refuse(new WireError('bad_id', `${id} cannot be opened after ${this.#lastTheirs}`));
+      return false;
+    }
+    this.#lastTheirs = id;
+    return true;
+  }
+
+  /**
+   * A frame for an id that is not open: it has ended, or never was.
+   *
+   * @param {number} id
+   */
+  #checkLate(id) {
+    const last = id % 2 === 0 ? this.#lastTheirs : this.#lastOwn;
+    if (id === 0 || id > last) this.#refuse(new WireError('bad_id', `${id} was never opened`));
+  }
+
+  /** @param {WireError} error */
+  #refuse(error) {
+    if (this.error !== undefined) return;
+    const fault = new InvalidArgumentError(error.message, { reason: error.reason });
+    this.write(errorHeader(0, fault, false));
+    this.#end(
+      new UnavailableError(`the sidecar sent what cannot be trusted: ${error.message}`, {
+        reason: 'connection_lost',
+        cause: fault,
+      }),
+    );
+    this.#outbox.close();
+    this.#socket.end();
+  }
+}

@@ -1,0 +1,43 @@
+/** Headers whose length depends on what users say. */
+
+import { InvalidArgumentError, cut, wireError } from './errors.js';
+import { HEADER_BYTES_MAX_OUT } from './wire.js';
+
+/**
+ * Throws InvalidArgumentError for a header over the limit.
+ *
+ * @param {string} header
+ */
+export function checkHeader(header) {
+  if (header.length <= HEADER_BYTES_MAX_OUT / 3) return;
+  const size = Buffer.byteLength(header);
+  if (size > HEADER_BYTES_MAX_OUT) {
+    throw new InvalidArgumentError(`header of ${size} bytes exceeds ${HEADER_BYTES_MAX_OUT}`, {
+      reason: 'too_large',
+    });
+  }
+}
+
+/**
+ * The header of an `error`, within its limits whatever was thrown.
+ *
+ * @param {number} id 0: about the connection.
+ * @param {unknown} thrown
+ * @param {boolean} retry
+ * @returns {string}
+ */
+export function errorHeader(id, thrown, retry) {
+  const { code, reason, message, details } = wireError(thrown);
+  const short = JSON.stringify(message).length > 8192 ? cut(message, 1024) : message; // Escapes.
+  let header = '{"op":"error"';
+  if (id !== 0) header += `,"id":${id}`;
+  header += `,"code":"${code}"`;
+  if (reason !== '') header += `,"reason":${JSON.stringify(cut(reason, 128))}`;
+  header += `,"message":${JSON.stringify(short)}`;
+  if (Object.keys(details).length > 0) {
+    const spelled = JSON.stringify(details);
+    if (Buffer.byteLength(spelled) <= 8192) header += `,"details":${spelled}`;
+  }
+  if (retry) header += ',"retry":true';
+  return `${header}}`;
+}

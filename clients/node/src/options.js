@@ -1,0 +1,53 @@
+/** What the verbs take as their last argument. */
+
+/** @typedef {import('./context.js').Context} Context */
+/** @typedef {import('./errors.js').Detail} Detail */
+/** @typedef {import('./header.js').CallWords} CallWords */
+
+/**
+ * @typedef {object} Common
+ * @property {number} [timeoutMs] How long the call may take; also the agent's deadline. `call`
+ *   takes 30,000 unless given, the others any time; Infinity is for ever.
+ * @property {AbortSignal} [signal] Cancels the call, down to the agent and all it called.
+ * @property {Context | null} [parent] The call that this one serves: the one being handled unless
+ *   given; null: none.
+ * @property {boolean} [detach] It outlives its parent, and has time of its own.
+ * @property {number} [window] How many bytes the agent may run ahead of the fastest reader
+ *   (1 MiB); 1: one message at a time.
+ */
+
+/** @typedef {CallWords & Common} CallOptions */
+
+/**
+ * @typedef {object} Laziness
+ * @property {boolean} [lazy] The agent starts with the first reader.
+ */
+
+/** @typedef {CallOptions & Laziness} StreamOptions */
+
+/**
+ * @typedef {object} Sends
+ * @property {boolean} [ack] Resolve once it is in the agent's mailbox, or throw (the default);
+ *   false: at once, and what is lost is lost.
+ * @property {boolean} [observe] To take note of, not to act on.
+ * @property {number} [timeoutMs] How long it may wait in the mailbox.
+ * @property {AbortSignal} [signal] Stops waiting; the message may be there nevertheless.
+ * @property {Context | null} [parent] As of a call.
+ */
+
+/** @typedef {CallWords & Sends} SendOptions */
+
+/**
+ * @typedef {object} ConnectOptions
+ * @property {string} [name] Shown in the sidecar's lists.
+ * @property {string} [token] `COAGENT_TOKEN`, or what is in the file `COAGENT_TOKEN_FILE`, unless
+ *   given.
+ * @property {number} [waitMs] How long to keep trying at first (0). A connection that is lost later
+ *   is always made again.
+ * @property {number} [repeats] How often a call that no agent has seen is made again (3).
+ * @property {AbortSignal} [signal] Gives up connecting, or, once connected, closes the client.
+ * @property {(message: string, error?: unknown) => void} [log] What happens on nobody's behalf: a
+ *   connection lost, a `closed` hook that failed. By default to `NODE_DEBUG=coagent`.
+ */
+
+export {};

@@ -1,0 +1,209 @@
+/** An agent registered with the sidecar, for as long as it is. */
+
+import { AgentSpec } from './agents.js';
+import './disposal.js';
+import { InvalidArgumentError } from './errors.js';
+import { registerRest } from './header.js';
+
+/** @typedef {import('./agents.js').AgentClass} AgentClass */
+/** @typedef {import('./agents.js').AgentFunction} AgentFunction */
+/** @typedef {import('./agents.js').OperationOptions} OperationOptions */
+/** @typedef {import('./connection.js').Connection} Connection */
+/** @typedef {import('./context.js').Context} Context */
+/** @typedef {import('./errors.js').AgentError} AgentError */
+/** @typedef {import('./header.js').RegisterWords} RegisterWords */
+
+/**
+ * @typedef {object} Making
+ * @property {(context: Context) => object | Promise<object>} [make] Makes the instances of a class,
+ *   in place of `new`.
+ * @property {AbortSignal} [signal] Ends the registration.
+ */
+
+/** @typedef {RegisterWords & OperationOptions & Making} RegisterOptions */
+
+const REGISTER_BYTES_MAX = 256 * 1024;
+
+/**
+ * Whom a registration belongs to.
+ *
+ * @typedef {object} Registrar
+ * @property {(registration: Registration) => void} registering Calls may come from now on.
+ * @property {(registration: Registration) => void} withdrawn No new calls come.
+ * @property {(registration: Registration) => void} forget It is not made again.
+ * @property {(message: string, error?: unknown) => void} log
+ */
+
+/** Made by `client.register`. After a reconnect it is made again by itself. */
+export class Registration {
+  #registrar;
+  #make;
+  #rest;
+  #content;
+  /** @type {Connection | undefined} */
+  #connection;
+  #id = 0;
+  #isWanted = true;
+  #isAnswered = false;
+  /** @type {Array<() => void>} */
+  #waiters = [];
+
+  /**
+   * @param {Registrar} registrar
+   * @param {string} name
+   * @param {AgentFunction | AgentClass} target
+   * @param {RegisterOptions} options
+   */
+  constructor(registrar, name, target, options) {
+    this.#registrar = registrar;
+    this.name = name;
+    this.spec = new AgentSpec(name, target, options);
+    /** @type {AgentError | undefined} Why the sidecar refused or ended it. */
+    this.error = undefined;
+    this.#make = options.make;
+    this.#rest = registerRest(name, options);
+    this.#content = this.spec.content();
+    const size = Buffer.byteLength(this.#rest) + Buffer.byteLength(this.#content);
+    if (size > REGISTER_BYTES_MAX) {
+      throw new InvalidArgumentError(
+        `the schemas of ${name} take ${size} bytes; the limit is ${REGISTER_BYTES_MAX}`,
+        { reason: 'too_large' },
+      );
+    }
+  }
+
+  /** Calls from any connection reach it now. */
+  get isRegistered() {
+    return this.#isAnswered && this.error === undefined && this.#id !== 0;
+  }
+
+  /**
+   * Resolves with the sidecar's answer; throws the error if it refused.
+   *
+   * @returns {Promise<this>}
+   */
+  async ready() {
+    while (!this.#isAnswered) await this.#change();
+    if (this.error !== undefined) throw this.error;
+    return this;
+  }
+
+  /**
+   * Takes nothing new; calls in flight finish, sessions close. Resolves once nobody finds it here.
+   *
+   * @returns {Promise<void>}
+   */
+  async close() {
+    if (this.#isWanted) {
+      this.#isWanted = false;
+      this.#registrar.forget(this);
+      if (this.#id !== 0) this.#connection?.write(`{"op":"cancel","id":${this.#id}}`);
+    }
+    while (this.#id !== 0) await this.#change();
+    this.#registrar.withdrawn(this);
+  }
+
+  /** @returns {Promise<void>} As `close`. */
+  async [Symbol.asyncDispose]() {
+    await this.close();
+  }
+
+  /**
+   * A new instance for a session, or undefined where a function is the agent.
+   *
+   * @internal
+   * @param {Context} context
+   * @returns {object | Promise<object> | undefined}
+   */
+  make(context) {
+    const { cls } = this.spec;
+    if (cls === undefined) return undefined;
+    return this.#make === undefined ? new cls(context) : this.#make(context);
+  }
+
+  /**
+   * Writes `register`; calls may follow on the connection at once.
+   *
+   * @internal
+   * @param {Connection} connection
+   */
+  start(connection) {
+    this.#connection = connection;
+    this.#isAnswered = false;
+    this.#registrar.registering(this);
+    this.#id = connection.openId(this, 'register', this.#rest, this.#content);
+  }
+
+  /**
+   * The client has ended for good.
+   *
+   * @internal
+   * @param {AgentError} error
+   */
+  failed(error) {
+    if (this.#isAnswered) return;
+    this.error = error;
+    this.#answered();
+  }
+
+  // Frames
+
+  /** @internal */
+  onData() {}
+
+  /** @internal */
+  onCredit() {}
+
+  /** @internal */
+  onCancel() {}
+
+  /** @internal */
+  onOk() {
+    this.error = undefined;
+    this.#answered();
+  }
+
+  /**
+   * @internal
+   * @param {AgentError} error
+   */
+  onError(error) {
+    this.#connection?.open.delete(this.#id);
+    this.#id = 0;
+    this.#registrar.withdrawn(this);
+    if (this.#isWanted) {
+      this.error = error;
+      if (this.#waiters.length === 0) {
+        this.#registrar.log(`agent ${this.name} is not registered`, error);
+      }
+    }
+    this.#answered();
+  }
+
+  /** @internal */
+  onLost() {
+    this.#id = 0;
+    this.#registrar.withdrawn(this);
+    this.#connection = undefined;
+    this.#isAnswered = !this.#isWanted;
+    if (!this.#isWanted) this.#wake();
+  }
+
+  #answered() {
+    this.#isAnswered = true;
+    this.#wake();
+  }
+
+  /** @returns {Promise<void>} */
+  #change() {
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+    });
+  }
+
+  #wake() {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter();
+  }
+}

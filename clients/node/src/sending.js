@@ -1,0 +1,264 @@
+/**
+ * One direction of a call as its sender sees it: messages go out while there is credit.
+ *
+ * A frame may be sent while the window is above zero, and overdraws it by itself at most. Content
+ * over 256 KiB goes in parts, so that nothing else waits long behind it.
+ */
+
+import { BYTES_TYPE, Encoded, TEXT_TYPE, isText, sizeOf } from './content.js';
+import { FailedPreconditionError, InvalidArgumentError } from './errors.js';
+import { firstRest, laterRest } from './header.js';
+import { isWellFormed } from './quoting.js';
+import { FRAME_COST, PART_BYTES_MAX } from './wire.js';
+
+/** @typedef {import('./errors.js').AgentError} AgentError */
+/** @typedef {import('./connection.js').Connection} Connection */
+/** @typedef {import('./content.js').Part} Part */
+
+const WINDOW_MAX = 2 ** 31 - 1;
+
+/** The sender of one direction. Messages go in the order in which `send` was called. */
+export class Sending {
+  #connection;
+  /** A message has begun whose end is still to come. */
+  #isInPart = false;
+  /** @type {AgentError | undefined} */
+  #error;
+  /** @type {Promise<void> | undefined} What is being sent and waits for credit. */
+  #busy;
+  /** @type {Array<() => void>} */
+  #waiters = [];
+
+  /**
+   * @param {Connection} connection
+   * @param {number} id
+   * @param {number} window
+   */
+  constructor(connection, id, window) {
+    this.#connection = connection;
+    this.id = id;
+    this.window = window;
+  }
+
+  /** There is credit, the socket takes more, and the call goes on. */
+  get maySend() {
+    return this.window > 0 && this.#error === undefined && !this.#connection.isFull;
+  }
+
+  /** Why nothing can be sent any more. */
+  get error() {
+    return this.#error;
+  }
+
+  /**
+   * The receiver grants more.
+   *
+   * @param {number} bytes
+   */
+  credit(bytes) {
+    this.window = Math.min(this.window + bytes, WINDOW_MAX);
+    if (this.window > 0) this.wake();
+  }
+
+  /**
+   * The direction is over; who waits to send gets this.
+   *
+   * @param {AgentError} error
+   */
+  close(error) {
+    if (this.#error !== undefined) return;
+    this.#error = error;
+    this.wake();
+  }
+
+  /** Lets whoever waits look again. */
+  wake() {
+    if (this.#waiters.length === 0) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter();
+  }
+
+  /**
+   * Sends at once if that needs no waiting.
+   *
+   * @param {Encoded} message
+   * @param {boolean} isEnd The last of this direction.
+   * @returns {boolean} Whether it did.
+   */
+  trySend(message, isEnd) {
+    const { content } = message;
+    if (
+      !this.maySend ||
+      this.#isInPart ||
+      this.#busy !== undefined ||
+      // A character takes three bytes at most.
+      content.length * (typeof content === 'string' ? 3 : 1) > PART_BYTES_MAX
+    ) {
+      return false;
+    }
+    this.#write(firstRest(message.type, message.contentType, message.ext, false, isEnd), content);
+    return true;
+  }
+
+  /**
+   * Sends one message, in parts if it is large, waiting for credit before each.
+   *
+   * @param {Encoded} message
+   * @param {{ isEnd?: boolean }} options
+   * @returns {Promise<void>}
+   */
+  async send(message, { isEnd = false } = {}) {
+    if (this.trySend(message, isEnd)) return;
+    await this.#inTurn(() => this.#sendSlowly(message, isEnd));
+  }
+
+  /**
+   * Sends a piece of a message that goes on.
+   *
+   * @param {Part} part
+   */
+  async sendPart({ content, type }) {
+    if (typeof content === 'string' && !isWellFormed(content)) {
+      throw new InvalidArgumentError('the text holds a lone surrogate', { reason: 'bad_content' });
+    }
+    const contentType = typeof content === 'string' ? TEXT_TYPE : BYTES_TYPE;
+    await this.#inTurn(async () => {
+      if (!this.maySend) await this.ready();
+      const isFirst = !this.#isInPart;
+      this.#isInPart = true;
+      const rest = isFirst ? firstRest(type, contentType, undefined, true, false) : null;
+      this.#write(rest ?? laterRest(true, false), content);
+    });
+  }
+
+  /** Waits until a frame may be sent; throws the error that ended the call. */
+  async ready() {
+    while (!this.maySend) {
+      if (this.#error !== undefined) throw this.#error;
+      if (this.#connection.isFull) this.#connection.stalled.add(this);
+      await new Promise((resolve) => {
+        this.#waiters.push(() => resolve(undefined));
+      });
+    }
+  }
+
+  /** No more messages: an empty last frame, which needs no credit. */
+  async finish() {
+    if (this.#busy !== undefined || this.#isInPart) {
+      await this.#inTurn(async () => {
+        if (this.#isInPart) await this.#endPart(true);
+        else this.end();
+      });
+    } else {
+      this.end();
+    }
+  }
+
+  /** As `finish`, where nothing else is being sent. */
+  end() {
+    if (this.#error !== undefined) return;
+    this.#connection.write(`{"op":"data","id":${this.id},"end":true}`);
+    this.#closeInput();
+  }
+
+  /**
+   * One thing at a time is sent; what is asked for meanwhile comes after it, in order.
+   *
+   * @param {() => Promise<void>} work
+   */
+  async #inTurn(work) {
+    const before = this.#busy;
+    const turn = (async () => {
+      // What went wrong with the one before was told to whoever wanted it.
+      if (before !== undefined) await before.catch(() => {});
+      await work();
+    })();
+    this.#busy = turn;
+    try {
+      await turn;
+    } finally {
+      if (this.#busy === turn) this.#busy = undefined;
+    }
+  }
+
+  /**
+   * @param {Encoded} message
+   * @param {boolean} isEnd
+   */
+  async #sendSlowly(message, isEnd) {
+    if (this.#isInPart) await this.#endPart(false);
+    const { type, contentType, ext } = message;
+    let { content } = message;
+    if (content.length > PART_BYTES_MAX / 3 && typeof content === 'string') {
+      content = Buffer.from(content, 'utf8');
+    }
+    let at = 0;
+    for (;;) {
+      if (!this.maySend) await this.ready();
+      const stop = typeof content === 'string' ? content.length : cutAt(content, at, contentType);
+      const isLast = stop === content.length;
+      const isEnding = isEnd && isLast;
+      const rest =
+        at === 0
+          ? firstRest(type, contentType, ext, !isLast, isEnding)
+          : laterRest(!isLast, isEnding);
+      this.#write(rest, typeof content === 'string' ? content : content.subarray(at, stop));
+      at = stop;
+      if (isLast) return;
+    }
+  }
+
+  /**
+   * An empty last piece for a message that went on.
+   *
+   * @param {boolean} isEnd The last of all.
+   */
+  async #endPart(isEnd) {
+    if (!this.maySend) await this.ready();
+    this.#isInPart = false;
+    // Named as content, or at the end it would be no piece of a message at all.
+    this.#write(isEnd ? firstRest('', TEXT_TYPE, undefined, false, true) : laterRest(false, false));
+    if (isEnd) this.#closeInput();
+  }
+
+  #closeInput() {
+    this.close(new FailedPreconditionError('the input has ended', { reason: 'call_ended' }));
+  }
+
+  /**
+   * @param {string} rest The header behind the id.
+   * @param {string | Uint8Array} [content]
+   */
+  #write(rest, content) {
+    const size = this.#connection.write(`{"op":"data","id":${this.id}${rest}`, content);
+    this.window -= size + FRAME_COST;
+  }
+}
+
+/**
+ * The window that is left of one after content was sent in the call's own frame.
+ *
+ * @param {number} window
+ * @param {string | Uint8Array} content
+ */
+export function windowBehind(window, content) {
+  const size = sizeOf(content);
+  return size === 0 ? window : window - size - FRAME_COST;
+}
+
+/**
+ * Where the piece that starts at `at` stops: texts are cut between characters.
+ *
+ * @param {Uint8Array} content
+ * @param {number} at
+ * @param {string} contentType
+ */
+function cutAt(content, at, contentType) {
+  let stop = at + PART_BYTES_MAX;
+  if (stop >= content.length) return content.length;
+  if (isText(contentType)) {
+    while ((content[stop] & 0xc0) === 0x80 && stop > at + PART_BYTES_MAX - 4) stop -= 1;
+  }
+  return stop;
+}

@@ -1,0 +1,337 @@
+/** The verbs of a caller: call, stream, open, send, discover, watch. */
+
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { OwnCall, parentLost } from './calls.js';
+import { Collecting } from './collecting.js';
+import { Encoded, JSON_TYPE, encode, sizeOf } from './content.js';
+import { Context, currentContext } from './context.js';
+import { Watch, cardOf } from './discovery.js';
+import { CancelledCallError, DeadlineExceededError, InvalidArgumentError } from './errors.js';
+import { flowRest, queryBody, timeoutOf, toRest, windowOf, wordsRest } from './header.js';
+import { Receiving } from './receiving.js';
+import { Exchange, Reply } from './reply.js';
+import { Acknowledged } from './sends.js';
+import { CONTENT_BYTES_MAX } from './wire.js';
+
+/** @typedef {import('./calls.js').Request} Request */
+/** @typedef {import('./connection.js').Connection} Connection */
+/** @typedef {import('./discovery.js').AgentCard} AgentCard */
+/** @typedef {import('./discovery.js').WatchOptions} WatchOptions */
+/** @typedef {import('./errors.js').AgentError} AgentError */
+/** @typedef {import('./header.js').CallWords} CallWords */
+/** @typedef {import('./header.js').Query} Query */
+/** @typedef {import('./options.js').CallOptions} CallOptions */
+/** @typedef {import('./options.js').SendOptions} SendOptions */
+/** @typedef {import('./options.js').StreamOptions} StreamOptions */
+
+const TIMEOUT_MS = 30_000;
+const DEADLINE_LOOK_MS = 1000;
+const SEND_REPEAT_MS = 50;
+/** @type {StreamOptions} */
+const NOTHING = Object.freeze({});
+
+/** The verbs of a client, on whatever connection it has at the moment. */
+export class Verbs {
+  /** @type {NodeJS.Timeout | undefined} */
+  #deadlines;
+
+  /** @param {number} repeats */
+  constructor(repeats) {
+    /** @internal @readonly */
+    this.repeats = repeats;
+    /** @internal @type {Connection | undefined} */
+    this.connection = undefined;
+    /** @internal @type {AgentError | undefined} Why no connection will come any more. */
+    this.endError = undefined;
+    /** @internal @type {Set<OwnCall>} Calls that wait for a connection. */
+    this.waiting = new Set();
+  }
+
+  /**
+   * Resolves when there is a connection; throws if there will be none.
+   *
+   * @internal
+   * @param {AbortSignal} [_signal]
+   * @returns {Promise<Connection>}
+   */
+  async connected(_signal) {
+    throw new Error('a client knows');
+  }
+
+  /**
+   * Calls an agent and gives the one value it answers: several texts joined, other messages listed,
+   * none is null. Throws the AgentError of the code that the call failed with.
+   *
+   * @param {string} to `name` or `name:session`
+   * @param {unknown} [body] A string, bytes, a `Message`, or what becomes JSON; undefined: nothing.
+   * @param {CallOptions} [options]
+   * @returns {Promise<any>}
+   */
+  call(to, body, options = NOTHING) {
+    return new Promise((resolve, reject) => {
+      const { timeoutMs = TIMEOUT_MS } = options;
+      const call = new OwnCall(this, this.#request(to, body, options, timeoutMs, false));
+      call.sink = new Collecting(call.request.window, call, resolve, reject);
+      call.begin();
+      call.launch(options.signal);
+    });
+  }
+
+  /**
+   * Calls an agent, at once, and gives its reply to iterate over. Leaving the loop cancels it.
+   *
+   * @param {string} to
+   * @param {unknown} [body]
+   * @param {StreamOptions} [options]
+   * @returns {Reply}
+   */
+  stream(to, body, options = NOTHING) {
+    const call = new OwnCall(this, this.#request(to, body, options, options.timeoutMs, false));
+    const receiving = new Receiving(call.request.window, call);
+    call.sink = receiving;
+    const reply = new Reply(call, receiving);
+    call.launch(options.signal);
+    return reply;
+  }
+
+  /**
+   * Opens a call in both directions: `send` messages, `end` the input, iterate over the reply.
+   *
+   * @param {string} to
+   * @param {unknown} [body] The first message; undefined: none yet.
+   * @param {StreamOptions} [options]
+   * @returns {Exchange}
+   */
+  open(to, body, options = NOTHING) {
+    const call = new OwnCall(this, this.#request(to, body, options, options.timeoutMs, true));
+    const receiving = new Receiving(call.request.window, call);
+    call.sink = receiving;
+    const exchange = new Exchange(call, receiving);
+    call.launch(options.signal);
+    return exchange;
+  }
+
+  /**
+   * Sends one message that nobody answers. Resolves once it is in the agent's mailbox.
+   *
+   * @param {string} to
+   * @param {unknown} [body]
+   * @param {SendOptions} [options]
+   * @returns {Promise<void>}
+   */
+  async send(to, body, options = NOTHING) {
+    const { ack = true, observe = false, signal } = options;
+    const message = this.#message(body, options);
+    this.#checkFits(message);
+    const context = this.#context(options.parent);
+    const parent = this.#parent(context, options.parent);
+    let rest = toRest(to, message.type, message.contentType);
+    rest += wordsRest(options, message.ext, context);
+    if (observe) rest += ',"observe":true';
+    const timeoutMs = timeoutOf(options.timeoutMs);
+    if (timeoutMs > 0) rest += `,"timeout_ms":${timeoutMs}`;
+    for (let attempt = 0; ; attempt += 1) {
+      if (signal?.aborted) throw notSent(signal, to);
+      const connection = this.connection?.isOpen ? this.connection : await this.connected(signal);
+      if (parent !== undefined && parent.connection !== connection) throw parentLost();
+      const header = parent === undefined ? `${rest}}` : `${rest},"parent":${parent.id}}`;
+      if (!ack) {
+        connection.write(`{"op":"send"${header}`, message.content);
+        return;
+      }
+      const waiting = new Acknowledged(to);
+      connection.openId(waiting, 'send', header, message.content);
+      const error = await answered(waiting, timeoutMs || TIMEOUT_MS, signal, to);
+      if (error === undefined) return;
+      if (!error.retry || attempt >= this.repeats) throw error;
+      await delay(SEND_REPEAT_MS * 2 ** attempt * (0.5 + Math.random()));
+    }
+  }
+
+  /**
+   * The agents of a namespace, by name: those one segment below it unless the options say more.
+   *
+   * @param {string} [namespace] "" is above all names.
+   * @param {Query & { timeoutMs?: number, signal?: AbortSignal }} [options]
+   * @returns {Promise<AgentCard[]>}
+   */
+  async discover(namespace = '', options = {}) {
+    const { timeoutMs, signal } = options;
+    const reply = await this.call('discovery', queryBody(namespace, options), {
+      type: 'DiscoveryQuery',
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(signal !== undefined && { signal }),
+    });
+    return reply.agents.map(cardOf);
+  }
+
+  /**
+   * As `discover`, and then every change, over reconnects: an async iterable of `Change`.
+   *
+   * @param {string} [namespace]
+   * @param {WatchOptions} [options]
+   * @returns {Watch}
+   */
+  watch(namespace = '', options = {}) {
+    return new Watch(this, namespace, options);
+  }
+
+  /**
+   * Ends calls here whose deadline the sidecar lets pass, looking once a second.
+   *
+   * @internal
+   */
+  watchDeadlines() {
+    if (this.#deadlines === undefined) {
+      this.#deadlines = setTimeout(() => this.#lookAtDeadlines(), DEADLINE_LOOK_MS);
+      this.#deadlines.unref(); // The connection keeps a program alive, not this.
+    }
+  }
+
+  /** @internal */
+  forgetDeadlines() {
+    clearTimeout(this.#deadlines);
+    this.#deadlines = undefined;
+  }
+
+  #lookAtDeadlines() {
+    this.#deadlines = undefined;
+    const { connection } = this;
+    if (connection === undefined || connection.error !== undefined) return;
+    const now = performance.now();
+    let isNeeded = false;
+    for (const endpoint of connection.open.values()) {
+      if (endpoint instanceof OwnCall && endpoint.request.deadline !== 0) {
+        endpoint.expire(now);
+        isNeeded = true;
+      }
+    }
+    if (isNeeded) this.watchDeadlines();
+  }
+
+  // Parts of a call
+
+  /**
+   * @param {string} to
+   * @param {unknown} body
+   * @param {StreamOptions} options
+   * @param {number | undefined} timeoutMs
+   * @param {boolean} isOpen
+   * @returns {Request}
+   */
+  #request(to, body, options, timeoutMs, isOpen) {
+    const message = this.#message(body, options);
+    const context = this.#context(options.parent);
+    let rest = toRest(to, message.type, message.contentType);
+    if (options !== NOTHING || context !== undefined || message.ext !== undefined) {
+      rest += wordsRest(options, message.ext, context);
+    }
+    const isLarge = !this.#fits(message);
+    const window = windowOf(options.window);
+    const { lazy: isLazy = false, detach: isDetached = false } = options;
+    rest += flowRest({ window, isLazy, hasInput: isOpen || isLarge, isDetached });
+    const wholeMs = timeoutOf(timeoutMs);
+    return {
+      address: to,
+      rest,
+      content: isLarge ? '' : message.content,
+      first: isLarge ? message : undefined,
+      deadline: wholeMs === 0 ? 0 : performance.now() + wholeMs,
+      isOpen,
+      isLazy,
+      window,
+      parent: this.#parent(context, options.parent),
+    };
+  }
+
+  /**
+   * @param {unknown} body
+   * @param {CallWords} options
+   */
+  #message(body, options) {
+    const message = body === undefined ? new Encoded('', JSON_TYPE) : encode(body);
+    if (options.type !== undefined) message.type = options.type;
+    if (options.contentType !== undefined) message.contentType = options.contentType;
+    return message;
+  }
+
+  /** @param {Context | null | undefined} parent */
+  #context(parent) {
+    return parent === undefined ? currentContext() : parent ?? undefined;
+  }
+
+  /**
+   * The connection and id of the call that a new one serves. A context that is only inherited, of a
+   * call that has ended or that another client handles, is none.
+   *
+   * @param {Context | undefined} context
+   * @param {Context | null | undefined} given
+   * @returns {{ connection: Connection, id: number } | undefined}
+   */
+  #parent(context, given) {
+    if (context === undefined) return undefined;
+    const { client, connection, id, isEnded } = Context.callOf(context);
+    if (isEnded && given !== undefined) {
+      throw new CancelledCallError('the call this serves has ended', { reason: 'parent_ended' });
+    }
+    const isOurs = /** @type {Verbs} */ (client) === this;
+    return isEnded || !isOurs ? undefined : { connection, id };
+  }
+
+  /** @param {Encoded} message */
+  #fits({ content }) {
+    const bytesMax = this.connection?.contentBytesMax ?? CONTENT_BYTES_MAX;
+    // A character takes three bytes at most.
+    return content.length * 3 <= bytesMax || sizeOf(content) <= bytesMax;
+  }
+
+  /** @param {Encoded} message */
+  #checkFits(message) {
+    if (this.#fits(message)) return;
+    throw new InvalidArgumentError(
+      `content of ${sizeOf(message.content)} bytes is more than the sidecar takes`,
+      { reason: 'too_large' },
+    );
+  }
+}
+
+/**
+ * What the sidecar says of a send, while that is waited for.
+ *
+ * @param {Acknowledged} waiting
+ * @param {number} timeoutMs
+ * @param {AbortSignal | undefined} signal
+ * @param {string} address
+ * @returns {Promise<AgentError | undefined>}
+ */
+async function answered(waiting, timeoutMs, signal, address) {
+  /** @type {(error: AgentError) => void} */
+  let stop = () => {};
+  const stopped = new Promise((_, reject) => {
+    stop = reject;
+  });
+  const late = () =>
+    stop(new DeadlineExceededError('not acknowledged in time', { reason: 'deadline', address }));
+  const timer = setTimeout(late, timeoutMs);
+  const abort = () => stop(notSent(/** @type {AbortSignal} */ (signal), address));
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([waiting.answer, /** @type {Promise<never>} */ (stopped)]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+/**
+ * @param {AbortSignal} signal
+ * @param {string} address
+ */
+function notSent(signal, address) {
+  return new CancelledCallError('the sender no longer waits', {
+    reason: 'cancelled',
+    address,
+    cause: signal.reason,
+  });
+}

@@ -1,0 +1,44 @@
+/** A private sidecar, and the whole way of a call through it. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { NotFoundError, UnavailableError, connect, local } from '../src/index.js';
+
+async function* shout(text) {
+  for (const word of text.split(' ')) yield word.toUpperCase();
+}
+
+test('an agent is called and streamed from through a private sidecar', async () => {
+  const client = await local();
+  try {
+    await client.register('shout', shout, { description: 'Upper-cases words' });
+    assert.equal(await client.call('shout', 'joined up'), 'JOINEDUP');
+    const words = [];
+    for await (const word of client.stream('shout', 'hello world')) words.push(word);
+    assert.deepEqual(words, ['HELLO', 'WORLD']);
+    await assert.rejects(client.call('missing'), NotFoundError);
+    const other = await connect(client.url);
+    assert.equal(await other.call('shout', 'from afar'), 'FROMAFAR');
+    await other.close();
+  } finally {
+    await client.close();
+  }
+});
+
+test('the sidecar ends with its client', async () => {
+  const client = await local();
+  const { url, processId } = client;
+  await client.close();
+  assert.throws(() => process.kill(processId, 0), { code: 'ESRCH' });
+  await assert.rejects(connect(url), UnavailableError);
+});
+
+test('a daemon that does not start says why', async () => {
+  await assert.rejects(local({ arguments: ['--no-such-option'] }), (error) => {
+    assert.ok(error instanceof UnavailableError);
+    assert.match(error.message, /ended with \d+: .*no-such-option/s);
+    return true;
+  });
+  await assert.rejects(local({ program: '/nowhere/coagentd' }), UnavailableError);
+});

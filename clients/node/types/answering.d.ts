@@ -1,0 +1,26 @@
+/**
+ * @param {unknown} value
+ * @returns {value is Promise<any>}
+ */
+export function isPromise(value: unknown): value is Promise<any>;
+/**
+ * What is answered message by message: async iterables and generators, but no arrays.
+ *
+ * @param {any} value
+ */
+export function isIterator(value: any): boolean;
+/** Values that an agent yields, each asked for when it can be sent. */
+export class Yielding {
+    /** @param {any} values An async iterable, or a generator. */
+    constructor(values: any);
+    /**
+     * Sends them all, and the end. What is thrown ended it.
+     *
+     * @param {Sending} sending
+     */
+    sendAll(sending: Sending): Promise<void>;
+    /** Nothing more is asked for: a generator runs its `finally`. */
+    leave(): Promise<void>;
+    #private;
+}
+export type Sending = import('./sending.js').Sending;

@@ -1,0 +1,131 @@
+/** The error of a call whose parent was lost with another connection. */
+export function parentLost(): CancelledCallError;
+/**
+ * What a call says, ready to be written, and again if it is repeated.
+ *
+ * @typedef {object} Request
+ * @property {string} address
+ * @property {string} rest The header behind the id, without its closing brace, parent and time.
+ * @property {string | Uint8Array} content
+ * @property {Encoded | undefined} first The first message where it is too large for the call's own
+ *   frame.
+ * @property {number} deadline In `performance.now()`, or 0.
+ * @property {boolean} isOpen The caller sends messages of its own behind the first.
+ * @property {boolean} isLazy
+ * @property {number} window
+ * @property {{ connection: Connection, id: number } | undefined} parent
+ */
+/** An open call of ours: an endpoint of the connection, and the source of what it answers. */
+export class OwnCall {
+    /**
+     * @param {Verbs} client
+     * @param {Request} request
+     */
+    constructor(client: Verbs, request: Request);
+    request: Request;
+    /** @type {Connection | undefined} */
+    connection: Connection | undefined;
+    id: number;
+    /** @type {Sending | undefined} */
+    sending: Sending | undefined;
+    /** @type {Receiving | Collecting} What takes the reply; set before `launch`. */
+    sink: Receiving | Collecting;
+    /**
+     * Begins; a signal cancels it until it ends.
+     *
+     * @param {AbortSignal | undefined} signal
+     */
+    launch(signal: AbortSignal | undefined): void;
+    /**
+     * Ends the call here and all below it. Once it has ended, nothing happens.
+     *
+     * @param {unknown} [cause] Why.
+     */
+    cancel(cause?: unknown): void;
+    /**
+     * Lets a signal cancel the call; what it returns undoes that.
+     *
+     * @param {AbortSignal | undefined} signal
+     * @returns {(() => void) | undefined}
+     */
+    cancelOn(signal: AbortSignal | undefined): (() => void) | undefined;
+    /** A lazy call starts with its first reader. */
+    begin(): void;
+    /**
+     * Calls back once input can be sent, or never will.
+     *
+     * @param {() => void} waiter
+     */
+    whenWritten(waiter: () => void): void;
+    /** @param {number} bytes */
+    grant(bytes: number): void;
+    /** The last reader left. */
+    abandoned(): void;
+    /**
+     * @param {Header} header
+     * @param {Buffer} bytes
+     * @param {number} start
+     * @param {number} end
+     */
+    onData(header: Header, bytes: Buffer, start: number, end: number): void;
+    /** @param {number} bytes */
+    onCredit(bytes: number): void;
+    onOk(): void;
+    /**
+     * @param {AgentError} error
+     * @param {boolean} isMore
+     */
+    onError(error: AgentError, isMore: boolean): void;
+    /** @param {string} _reason */
+    onCancel(_reason: string): void;
+    /** @param {AgentError} error */
+    onLost(error: AgentError): void;
+    /**
+     * The sidecar did not keep the deadline: the call ends here, a second late.
+     *
+     * @param {number} now
+     */
+    expire(now: number): void;
+    /** Made for the first time, or again, or now that there is a connection. */
+    restart(): void;
+    #private;
+}
+export type Collecting = import('./collecting.js').Collecting;
+export type Connection = import('./connection.js').Connection;
+export type Encoded = import('./content.js').Encoded;
+export type AgentError = import('./errors.js').AgentError;
+export type Header = import('./header.js').Header;
+export type Receiving = import('./receiving.js').Receiving;
+export type Verbs = import('./verbs.js').Verbs;
+/**
+ * What a call says, ready to be written, and again if it is repeated.
+ */
+export type Request = {
+    address: string;
+    /**
+     * The header behind the id, without its closing brace, parent and time.
+     */
+    rest: string;
+    content: string | Uint8Array;
+    /**
+     * The first message where it is too large for the call's own
+     * frame.
+     */
+    first: Encoded | undefined;
+    /**
+     * In `performance.now()`, or 0.
+     */
+    deadline: number;
+    /**
+     * The caller sends messages of its own behind the first.
+     */
+    isOpen: boolean;
+    isLazy: boolean;
+    window: number;
+    parent: {
+        connection: Connection;
+        id: number;
+    } | undefined;
+};
+import { CancelledCallError } from "./errors.js";
+import { Sending } from "./sending.js";

@@ -1,0 +1,87 @@
+/** @typedef {import('./endpoint.js').Endpoint} Endpoint */
+/** @typedef {import('./endpoint.js').Owner} Owner */
+/** @typedef {import('./errors.js').AgentError} AgentError */
+/** The client's end of one connection. */
+export class Connection {
+    /**
+     * @param {Owner} owner
+     * @param {{ path: string } | { host: string, port: number }} where
+     * @param {string} hello
+     * @param {number} helloMs How long the sidecar may take until it welcomes.
+     */
+    constructor(owner: Owner, where: {
+        path: string;
+    } | {
+        host: string;
+        port: number;
+    }, hello: string, helloMs: number);
+    /** @type {Map<number, Endpoint>} */
+    open: Map<number, Endpoint>;
+    /** @type {Set<{ wake(): void }>} Who waits for the socket to take more. */
+    stalled: Set<{
+        wake(): void;
+    }>;
+    isWelcome: boolean;
+    /** The sidecar takes no new calls here. */
+    isDraining: boolean;
+    /** @type {AgentError | undefined} Why it ended. */
+    error: AgentError | undefined;
+    contentBytesMax: number;
+    /** @type {Promise<void>} */
+    closed: Promise<void>;
+    /** Welcome and not yet lost. */
+    get isOpen(): boolean;
+    /** The socket takes nothing more for now. */
+    get isFull(): boolean;
+    /**
+     * Says goodbye, writes what is left, closes. Open calls end `unavailable`.
+     */
+    close(): void;
+    /** Gives up what was not written yet: the sidecar takes nothing. */
+    discard(): void;
+    /**
+     * No new calls are to come here.
+     *
+     * @param {string} reason
+     * @param {number} timeoutMs
+     */
+    goodbye(reason: string, timeoutMs: number): void;
+    /**
+     * Closes at once; everything open ends with this error.
+     *
+     * @param {AgentError} error
+     */
+    abort(error: AgentError): void;
+    /**
+     * Puts one frame behind those before it; returns how many bytes its content takes.
+     *
+     * @param {string} header
+     * @param {string | Uint8Array} [content]
+     * @returns {number}
+     */
+    write(header: string, content?: string | Uint8Array | undefined): number;
+    /**
+     * Numbers and writes an opening frame in one step; returns its id.
+     *
+     * @param {Endpoint} endpoint
+     * @param {string} op
+     * @param {string} rest The header behind the id.
+     * @param {string | Uint8Array} [content]
+     * @returns {number}
+     */
+    openId(endpoint: Endpoint, op: string, rest: string, content?: string | Uint8Array | undefined): number;
+    /**
+     * Ends an id of the sidecar's with an error.
+     *
+     * @param {number} id
+     * @param {unknown} thrown
+     * @param {{ retry?: boolean }} options
+     */
+    writeError(id: number, thrown: unknown, { retry }?: {
+        retry?: boolean;
+    }): void;
+    #private;
+}
+export type Endpoint = import('./endpoint.js').Endpoint;
+export type Owner = import('./endpoint.js').Owner;
+export type AgentError = import('./errors.js').AgentError;

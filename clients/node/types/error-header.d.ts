@@ -1,0 +1,15 @@
+/**
+ * Throws InvalidArgumentError for a header over the limit.
+ *
+ * @param {string} header
+ */
+export function checkHeader(header: string): void;
+/**
+ * The header of an `error`, within its limits whatever was thrown.
+ *
+ * @param {number} id 0: about the connection.
+ * @param {unknown} thrown
+ * @param {boolean} retry
+ * @returns {string}
+ */
+export function errorHeader(id: number, thrown: unknown, retry: boolean): string;
