@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
-from coagent_client import Context, connect, operation
+from coagent_client import Context, Reply, connect, operation
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -64,13 +64,16 @@ async def main() -> None:
         client.register("team.counter", Counter)
         client.register("team.words", words)
         client.register("team.planner", planner)
-        asking = {"timeout": 10, "trace": TRACE, "ext": {"customer": "ann"}}
 
-        async for line in client.stream("team.planner", "buy fresh milk", **asking):
+        def ask(goal: str) -> Reply[str]:
+            ext = {"customer": "ann"}
+            return client.stream("team.planner", goal, timeout=10, trace=TRACE, ext=ext)
+
+        async for line in ask("buy fresh milk"):
             print(line)
         print("words was asked", await asked.get())
 
-        async for line in client.stream("team.planner", "wait for ever", **asking):
+        async for line in ask("wait for ever"):
             print(line)
             if line == "  3. ever":
                 break  # Cancels the planner, and with it what the planner called.

@@ -17,10 +17,11 @@ BOUND_S = 60
 
 def command(language: str, story: str) -> list[str | Path]:
     folder = EXAMPLES / story
-    return {
+    commands: dict[str, list[str | Path]] = {
         "python": [sys.executable, folder / f"{story}.py"],
         "swift": [PROGRAMS / "example-stories", story],
-    }[language]
+    }
+    return commands[language]
 
 
 def test_the_stories_are_all_there() -> None:

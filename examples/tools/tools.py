@@ -29,7 +29,7 @@ class Text:
     text: str
 
 
-class Math:
+class Arithmetic:
     @operation("add", description="The sum of two numbers")
     async def add(self, pair: Pair) -> int:
         return pair.a + pair.b
@@ -78,14 +78,15 @@ async def main() -> None:
                 for tool in tools:
                     yield f"  {tool}"
                 return
-            tool = next((tool for tool in tools if tool.name in question.split()), None)
-            if tool is None:
+            chosen = next((tool for tool in tools if tool.name in question.split()), None)
+            if chosen is None:
                 yield "  I have no tool for that"
                 return
-            answer = await client.call(tool.address, tool.arguments(question), type=tool.name)
-            yield f"  {tool.name} of {tool.address}: {answer}"
+            arguments = chosen.arguments(question)
+            answer = await client.call(chosen.address, arguments, type=chosen.name)
+            yield f"  {chosen.name} of {chosen.address}: {answer}"
 
-        await client.register("tools.math", Math)
+        await client.register("tools.math", Arithmetic)
         await client.register("tools.writing", Writing)
         await client.register("assistant", assistant)
 
