@@ -25,9 +25,16 @@ IMPORT_CHECK := --explicit-target-dependency-import-check error
 SWIFT_FILES := Package.swift Sources Tests examples proto/conformance/drivers/swift
 PYTHON_FILES := bench examples fuzz proto scripts/demo Tests
 
-# What tests and examples start: the binaries of the debug build.
+# Go needs nothing from the network: all there is stands in this folder.
+export GO := $(abspath $(VENV))/bin/go
+export GOFLAGS := -mod=mod
+export GOPROXY := off
+export GOTOOLCHAIN := local
+
+# What tests and examples start: the binaries of the debug build, and those of Go.
 export COAGENT_BIN ?= $(abspath $(BUILD))/debug
 export COAGENTD ?= $(COAGENT_BIN)/coagentd
+export COAGENT_GO_BIN ?= $(abspath $(BUILD))/go
 
 .PHONY: help setup build release test lint format bench fuzz asan tsan run demo install clean
 
@@ -50,7 +57,7 @@ release: $(SETUP) ## the daemon and the CLI, optimised, statically linked Swift 
 test: test-swift test-proto test-python test-node test-integration test-examples ## everything that must hold
 	@echo "make test: all passed"
 
-.PHONY: test-swift test-proto test-python test-node test-integration test-examples
+.PHONY: build-go test-swift test-proto test-python test-node test-integration test-examples
 
 test-swift: build ## the Swift unit tests and the tidy checks
 	swift test --build-path $(BUILD) --skip-build
@@ -69,7 +76,11 @@ test-node: $(SETUP) build ## the Node client: types, declarations and tests
 test-integration: $(SETUP) build ## real daemon, real clients, real sockets
 	$(PYTHON) -m pytest Tests/integration
 
-test-examples: $(SETUP) build ## the demo and what the README shows, with the debug build
+build-go: $(SETUP)
+	cd examples && $(GO) build -o $(COAGENT_GO_BIN)/ ./...
+
+test-examples: $(SETUP) build build-go ## the demo, the stories and what the README shows, with the debug build
+	cd examples && $(GO) vet ./...
 	$(PYTHON) scripts/demo
 	$(PYTHON) -m pytest examples
 
@@ -103,7 +114,7 @@ tsan: $(SETUP) ## the Swift tests under the thread sanitizer
 run: release ## the daemon in the foreground; ARGS="--log-level debug"
 	$(BUILD)/release/coagentd $(ARGS)
 
-demo: release ## starts a daemon and agents of its own and shows what it does
+demo: release build-go ## starts a daemon and agents of its own and shows what it does
 	$(SWIFT_RELEASE) --product example-agents
 	COAGENT_BIN=$(abspath $(BUILD))/release $(PYTHON) scripts/demo
 
@@ -111,5 +122,5 @@ install: release ## binaries, completion, systemd user unit; PREFIX=~/.local
 	scripts/install --build $(BUILD)/release --prefix "$(PREFIX)" --destdir "$(DESTDIR)"
 
 clean: ## removes what the targets above made in this folder
-	rm -rf $(BUILD) $(VENV) .cache bench/out
+	rm -rf $(BUILD) $(VENV) .cache bench/out node_modules
 	find . -name __pycache__ -o -name '.*_cache' -o -name '*.egg-info' | xargs rm -rf

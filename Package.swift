@@ -34,7 +34,8 @@ let stories = [
   (folder: "tools", file: "Tools.swift"),
 ]
 let otherTellers = stories.flatMap { story in
-  ["\(story.folder).py", "expected.txt"].map { "\(story.folder)/\($0)" }
+  ["\(story.folder).py", "\(story.folder).mjs", "\(story.folder).go", "expected.txt"]
+    .map { "\(story.folder)/\($0)" }
 }
 
 let package = Package(
@@ -79,7 +80,7 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(
       name: "example-stories", dependencies: ["CoagentClient"], path: "examples",
-      exclude: ["README.md", "agents", "tests"] + otherTellers,
+      exclude: ["README.md", "agents", "go.mod", "tests"] + otherTellers,
       sources: ["Stories.swift"] + stories.map { "\($0.folder)/\($0.file)" },
       swiftSettings: settings),
     .executableTarget(

@@ -6,6 +6,7 @@ python examples/agents/agents.py
 from counter import Counter
 from faulty import faulty
 from planner import planner
+from relay import relay
 from slow import slow
 from words import words
 
@@ -17,6 +18,7 @@ client.register("counter", Counter, description="Adds up numbers, for each sessi
 client.register("planner", planner, description="Turns a goal into numbered steps")
 client.register("faulty", faulty, description="Raises an error with a cause")
 client.register("slow", slow, description="Takes a minute, and says so when its caller leaves")
+client.register("relay.python", relay, description="Passes an errand on, in Python")
 
 if __name__ == "__main__":
     client.run()

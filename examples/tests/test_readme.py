@@ -1,4 +1,4 @@
-"""What the README shows is what happens, in Python, in Swift and on the command line."""
+"""What the README shows is what happens, in every language and on the command line."""
 
 import asyncio
 import os
@@ -15,7 +15,8 @@ from coagent_client import Client, local
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(os.environ.get("COAGENT_BIN") or ROOT / ".build" / "debug")
-BOUND_S = 30
+GO = os.environ.get("GO") or str(ROOT / ".venv" / "bin" / "go")
+BOUND_S = 60
 
 
 def block(language: str) -> str:
@@ -27,6 +28,7 @@ def block(language: str) -> str:
 def output_of(command: list[str], url: str, code: int = 0) -> str:
     done = subprocess.run(
         command,
+        cwd=ROOT,
         env={**os.environ, "COAGENT_URL": url},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -55,6 +57,27 @@ async def register_shout(client: Client) -> None:
 
 def test_the_python_example_runs() -> None:
     output = asyncio.run(with_daemon([sys.executable, "-c", block("python")]))
+    assert output.split("\n")[:2] == ["HELLO ", "WORLD "]
+    assert "not_found" in output
+
+
+def test_the_node_example_runs() -> None:
+    command = ["node", "--input-type=module", "--eval", block("js")]
+    output = asyncio.run(with_daemon(command))
+    assert output.split("\n")[:2] == ["HELLO ", "WORLD "]
+    assert "not_found" in output
+
+
+def test_the_go_example_is_built_and_runs(tmp_path: Path) -> None:
+    module = "github.com/coagent/coagent/clients/go"
+    (tmp_path / "main.go").write_text(block("go"))
+    (tmp_path / "go.mod").write_text(
+        f"module shout\n\ngo 1.23\n\nrequire {module} v0.1.0\n\n"
+        f"replace {module} => {ROOT / 'clients' / 'go'}\n"
+    )
+    program = tmp_path / "shout"
+    output_of([GO, "build", "-C", str(tmp_path), "-o", str(program)], "")
+    output = asyncio.run(with_daemon([str(program)]))
     assert output.split("\n")[:2] == ["HELLO ", "WORLD "]
     assert "not_found" in output
 

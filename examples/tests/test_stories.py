@@ -11,6 +11,7 @@ from coagent_client.sync import local
 
 EXAMPLES = Path(__file__).resolve().parents[1]
 PROGRAMS = Path(os.environ.get("COAGENT_BIN") or EXAMPLES.parent / ".build" / "debug")
+GO_PROGRAMS = Path(os.environ.get("COAGENT_GO_BIN") or EXAMPLES.parent / ".build" / "go")
 STORIES = sorted(file.parent.name for file in EXAMPLES.glob("*/expected.txt"))
 BOUND_S = 60
 
@@ -19,6 +20,8 @@ def command(language: str, story: str) -> list[str | Path]:
     folder = EXAMPLES / story
     commands: dict[str, list[str | Path]] = {
         "python": [sys.executable, folder / f"{story}.py"],
+        "node": ["node", folder / f"{story}.mjs"],
+        "go": [GO_PROGRAMS / story],
         "swift": [PROGRAMS / "example-stories", story],
     }
     return commands[language]
@@ -35,7 +38,7 @@ def test_the_stories_are_all_there() -> None:
     ]
 
 
-@pytest.mark.parametrize("language", ["python", "swift"])
+@pytest.mark.parametrize("language", ["python", "node", "go", "swift"])
 @pytest.mark.parametrize("story", STORIES)
 def test_a_story_prints_the_same_lines(story: str, language: str) -> None:
     with local() as client:

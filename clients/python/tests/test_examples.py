@@ -43,14 +43,14 @@ async def running(url: str, *files: str) -> AsyncIterator[list[asyncio.StreamRea
 
 @pytest.mark.parametrize(
     "files",
-    [("agents.py",), ("words.py", "counter.py", "planner.py", "faulty.py", "slow.py")],
+    [("agents.py",), ("words.py", "counter.py", "planner.py", "faulty.py", "relay.py", "slow.py")],
     ids=["together", "each on its own"],
 )
 def test_the_examples_do_what_they_say(files: tuple[str, ...]) -> None:
     @aio
     async def run() -> None:
         async with Relay() as relay, running(relay.url, *files) as outputs:
-            await until(lambda: len(relay.hosts) == 5)
+            await until(lambda: len(relay.hosts) == 6)
             async with connect(relay.url) as client:
                 words = [word async for word in client.stream("words", "one two")]
                 assert words == ["one ", "two "]
@@ -59,6 +59,10 @@ def test_the_examples_do_what_they_say(files: tuple[str, ...]) -> None:
                 assert await client.call("counter:bob") == 1
                 assert await client.call("planner", "buy milk") == (
                     "Plan 1: buy milk\n  1. buy\n  2. milk\n"
+                )
+                errand = {"text": "one two", "path": ["relay.python"]}
+                assert await client.call("relay.python", errand) == (
+                    "python > python: one python > python: two "
                 )
                 with pytest.raises(coagent.InternalError, match="no price for pear") as caught:
                     await client.call("faulty")

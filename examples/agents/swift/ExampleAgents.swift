@@ -17,7 +17,7 @@ struct ExampleAgents {
     let client = try await Client.connect(options: options)
     let examples: [(name: String, register: (Client) async throws -> Void)] = [
       ("words", registerWords), ("counter", Counter.register), ("planner", registerPlanner),
-      ("faulty", registerFaulty), ("slow", registerSlow),
+      ("faulty", registerFaulty), ("slow", registerSlow), ("relay", registerRelay),
     ]
     for example in examples where wanted.isEmpty || wanted.contains(example.name) {
       try await example.register(client)
