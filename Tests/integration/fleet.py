@@ -238,13 +238,22 @@ class Fleet:
 
     def ask(self, type: str, **request: Any) -> Fields:
         """An answer of its own agent `sessions`."""
-        told: Fields = self._operator.call("sessions", request, type=type)
+        return self.ask_agent("sessions", type, request)
+
+    def ask_agent(self, to: str, type: str, request: Fields | None = None) -> Fields:
+        """An answer of any length: drivers tell long ones by their digest."""
+        told: Fields = self._operator.call(to, request, type=type)
         return told
 
     def sessions(self, agent: str) -> list[Fields]:
         """All sessions of an agent."""
         told: list[Fields] = self.ask("SessionList", agent=agent)["sessions"]
         return told
+
+    def replicas(self, agent: str) -> int:
+        """How many host an agent now."""
+        cards = self._operator.discover(agent, inclusive=True, detailed=True)
+        return sum(card.replicas or 0 for card in cards if card.name == agent)
 
     def running(self, address: str) -> Counter[str]:
         """How many calls of an address are with which peer."""

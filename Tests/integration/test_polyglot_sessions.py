@@ -40,3 +40,26 @@ def test_a_thousand_sessions_spread_over_all_and_keep_their_order(fleet: Fleet) 
     assert all(spread[f"{language}-hosting"] >= SESSIONS // 10 for language in LANGUAGES), spread
     for language, registration in registrations.items():
         fleet[language].unregister(registration)
+
+
+def test_scenario_07_first_messages_from_everywhere_make_one_instance(fleet: Fleet) -> None:
+    name = fresh("meeting")
+    registrations = {peer.language: peer.register(name, "recorder") for peer in fleet}
+    address = f"{name}:all"
+    # None waits for another: each language has written all its messages before one is answered.
+    calls = [
+        peer.call(address, {"json": [peer.language, turn], "type": "add"})
+        for turn in range(25)
+        for peer in fleet
+    ]
+    for call in calls:
+        call.result(BOUND_S)
+    [session] = fleet.sessions(name)
+    assert session["address"] == address
+    shown = fleet.ask_agent(address, "show")
+    assert shown["most_running"] == 1
+    assert len(shown["items"]) == len(calls)
+    for language in LANGUAGES:
+        assert [turn for who, turn in shown["items"] if who == language] == list(range(25))
+    for language, registration in registrations.items():
+        fleet[language].unregister(registration)
