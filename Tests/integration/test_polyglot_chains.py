@@ -80,7 +80,8 @@ def test_a_chain_inherits_deadline_trace_and_extensions(chain: list[Peer]) -> No
     hops.reach_the_end()
     left = [called["time_left_ms"] for called in hops.called]
     assert left[0] <= 30_000 and left[-1] > 0
-    assert left == sorted(left, reverse=True)
+    # Less at each hop, but for how each language rounds.
+    assert all(below <= above + 1 for above, below in itertools.pairwise(left)), left
     for peer, called in zip(chain, hops.called):
         assert (called["trace"], called["ext"]) == (TRACE, ext), peer.language
     # The sidecar's word for who asked: the agent whose call it serves.

@@ -16,6 +16,9 @@ FRAME_COST_BYTES = 256
 # one that is made and waits for credit, and one that a library asks for before it knows.
 AHEAD_MAX = WINDOW_BYTES // (CHUNK_BYTES + FRAME_COST_BYTES) + 3
 
+# A producer that is cancelled while its last one goes out may not have counted that.
+UNCOUNTED_MAX = 1
+
 STREAM = {"json": {"count": CHUNKS, "bytes": CHUNK_BYTES}}
 
 
@@ -38,7 +41,8 @@ def test_a_slow_reader_holds_its_producer_back(pair: tuple[Peer, Peer]) -> None:
     for number, message in enumerate(stream.take(count)):
         assert (message["bytes"], message["sha256"]) == (CHUNK_BYTES, digest(number))
     stream.leave()
-    assert count <= producer.event("generated")["count"] <= count + AHEAD_MAX
+    made = producer.event("generated")["count"]
+    assert count - UNCOUNTED_MAX <= made <= count + AHEAD_MAX
 
 
 def test_one_message_at_a_time(pair: tuple[Peer, Peer]) -> None:
@@ -48,7 +52,8 @@ def test_one_message_at_a_time(pair: tuple[Peer, Peer]) -> None:
     stream = reader.stream(producer.named("generate"), body, window=1)
     stream.take(10)
     stream.leave()
-    assert 10 <= producer.event("generated")["count"] <= 10 + 3
+    made = producer.event("generated")["count"]
+    assert 10 - UNCOUNTED_MAX <= made <= 10 + 3
 
 
 def test_input_waits_for_an_agent_that_takes_its_time(pair: tuple[Peer, Peer]) -> None:
