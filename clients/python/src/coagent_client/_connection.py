@@ -18,6 +18,7 @@ from ._errors import (
 from ._wire import (
     CONTENT_BYTES_MAX,
     HEADER_BYTES_MAX_OUT,
+    PART_BYTES_MAX,
     Decoder,
     Fields,
     WireError,
@@ -71,6 +72,7 @@ class Connection(asyncio.Protocol):
         self.is_draining = False
         self.error: AgentError | None = None
         self.content_bytes_max = CONTENT_BYTES_MAX
+        self.part_bytes_max = PART_BYTES_MAX
         self.server = ""
         self.name = ""
         self.closed: asyncio.Future[None] = loop.create_future()
@@ -318,7 +320,8 @@ class Connection(asyncio.Protocol):
         size = fields.get("max_content")
         if type(size) is int and size > 0:
             self.content_bytes_max = size
-            self._decoder.content_bytes_max = max(size, CONTENT_BYTES_MAX)
+            self._decoder.content_bytes_max = size
+            self.part_bytes_max = min(PART_BYTES_MAX, size)
         self.server = str(fields.get("server", ""))
         self.name = str(fields.get("connection", ""))
         heartbeat_ms = fields.get("heartbeat_ms")

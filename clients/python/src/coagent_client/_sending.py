@@ -1,7 +1,7 @@
 """One direction of a call as its sender sees it: messages go out while there is credit.
 
 A frame may be sent while the window is above zero, and overdraws it by itself at most. Content
-over 256 KiB goes in parts, so that nothing else waits long behind it.
+over 256 KiB, or than the sidecar takes, goes in parts, so that nothing else waits long behind it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ._changing import Changing
 from ._content import TEXT_TYPE, Encoded, Part
 from ._errors import AgentError, FailedPreconditionError
-from ._wire import FRAME_COST, PART_BYTES_MAX, WINDOW_MAX, flat_object, quoted
+from ._wire import FRAME_COST, WINDOW_MAX, flat_object, quoted
 
 if TYPE_CHECKING:
     from ._connection import Connection
@@ -65,7 +65,7 @@ class Sending(Changing):
             or self._in_part
             or self._connection.is_paused
             or self._error is not None
-            or len(message.content) > PART_BYTES_MAX
+            or len(message.content) > self._connection.part_bytes_max
             or self._turns > 0
         ):
             return False
@@ -82,7 +82,7 @@ class Sending(Changing):
             at = 0
             while True:
                 await self.ready()
-                stop = _cut_at(content, at, message.content_type)
+                stop = self._cut_at(content, at, message.content_type)
                 is_last = stop == len(content)
                 self._write(
                     message, content[at:stop], part=not is_last, end=end and is_last, first=at == 0
@@ -112,10 +112,14 @@ class Sending(Changing):
             if isinstance(content, str)
             else Encoded(bytes(content), "application/octet-stream", part.type)
         )
-        if not self.may_send:
-            await self.ready()
-        first, self._in_part = not self._in_part, True
-        self._write(message, message.content, part=True, end=False, first=first)
+        at = 0
+        while at == 0 or at < len(message.content):
+            if not self.may_send:
+                await self.ready()
+            stop = self._cut_at(message.content, at, message.content_type)
+            first, self._in_part = not self._in_part, True
+            self._write(message, message.content[at:stop], part=True, end=False, first=first)
+            at = max(stop, 1)
 
     async def send_error(self, error: AgentError) -> None:
         """Sends an error at this position, which ends an open message; the stream goes on."""
@@ -165,6 +169,17 @@ class Sending(Changing):
             if end:
                 self._close_input()
 
+    def _cut_at(self, content: bytes, at: int, content_type: str) -> int:
+        """Where the piece that starts at `at` stops: texts are cut between characters."""
+        stop = at + self._connection.part_bytes_max
+        if stop >= len(content):
+            return len(content)
+        if content_type.startswith("text/"):
+            earliest = stop - 4
+            while content[stop] & 0xC0 == 0x80 and stop > earliest:
+                stop -= 1
+        return stop
+
     def _write(
         self, message: Encoded, content: bytes, *, part: bool, end: bool, first: bool
     ) -> None:
@@ -196,14 +211,3 @@ def data_rest(type: str, content_type: str, part: bool, end: bool) -> str:
     if end:
         rest += ',"end":true'
     return rest + "}"
-
-
-def _cut_at(content: bytes, at: int, content_type: str) -> int:
-    """Where the piece that starts at `at` stops: texts are cut between characters."""
-    stop = at + PART_BYTES_MAX
-    if stop >= len(content):
-        return len(content)
-    if content_type.startswith("text/"):
-        while content[stop] & 0xC0 == 0x80 and stop > at + PART_BYTES_MAX - 4:
-            stop -= 1
-    return stop
