@@ -11,6 +11,13 @@ final class RegisteredAgent: Sendable {
   /// The registration's id on the present connection.
   private let lane = Locked<Lane?>(nil)
   private let ending = Locked<Ending>(.running([]))
+  private let attempt = Locked<Attempt?>(nil)
+
+  /// The registration on one of the client's connections.
+  private struct Attempt {
+    let generation: UInt64
+    let task: Task<Void, any Error>
+  }
 
   private enum Ending {
     case running([CheckedContinuation<AgentError?, Never>])
@@ -26,6 +33,21 @@ final class RegisteredAgent: Sendable {
   var currentLane: Lane? { lane.withLock { $0 } }
 
   func begin(on lane: Lane) { self.lane.withLock { $0 = lane } }
+
+  /// Registers on this connection, once, whoever asks first; the task ends with the answer.
+  func register(on link: Link) -> Task<Void, any Error> {
+    attempt.withLock { attempt in
+      if let attempt, attempt.generation == link.generation { return attempt.task }
+      let answer = Answer()
+      let isOpen = link.mailbox.post(.register(self, answer))
+      let task = Task {
+        guard isOpen else { throw Client.lost }
+        try await answer.value()
+      }
+      attempt = Attempt(generation: link.generation, task: task)
+      return task
+    }
+  }
 
   /// The registration is over for good, on this and any later connection.
   func end(_ error: AgentError?) {

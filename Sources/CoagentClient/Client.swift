@@ -94,7 +94,7 @@ public final class Client: Sendable {
   /// Takes no new calls, lets those that agents here handle finish for so long, then closes.
   public func drain(timeout: Duration = .seconds(10)) async {
     if let link = anyLink {
-      link.mailbox.post(.leave)
+      link.mailbox.post(.leave(timeout))
       let runs = await link.runs
       await withTaskGroup { group in
         group.addTask { for run in runs { await run.value } }
@@ -206,7 +206,7 @@ public final class Client: Sendable {
     let alarm = time.map { time in
       Task {
         try await Task.sleep(for: time)
-        self.leaveLine(ticket, Self.lost)
+        self.leaveLine(ticket, AgentError(.deadline, "there was no connection in time"))
       }
     }
     defer { alarm?.cancel() }
@@ -249,7 +249,7 @@ public final class Client: Sendable {
       endpoint, greeting, generation: generation, agents: agents,
       onGoodbye: { [weak self] in self?.leaves(generation) },
       onDown: { [weak self] error in self?.fell(generation, error) })
-    for agent in agents.all { await registerAgain(agent, on: link) }
+    for agent in agents.all { registerAgain(agent, on: link) }
     let waiters = state.withLock { state -> [CheckedContinuation<Link, any Error>]? in
       guard case .waiting(let line) = state.phase else { return nil }
       state.phase = .connected(link)
@@ -264,14 +264,17 @@ public final class Client: Sendable {
     if await link.isDown { fell(generation, Self.lost) }
   }
 
-  private func registerAgain(_ agent: RegisteredAgent, on link: Link) async {
-    do {
-      try await register(agent, on: link)
-    } catch let error as AgentError where error.code != .unavailable {
-      agents.remove(agent)
-      agent.end(error)
-    } catch {
-      // The connection is gone again; the next one will do.
+  private func registerAgain(_ agent: RegisteredAgent, on link: Link) {
+    let attempt = agent.register(on: link)
+    Task {
+      do {
+        try await attempt.value
+      } catch let error as AgentError where error.code != .unavailable {
+        agents.remove(agent)
+        agent.end(error)
+      } catch {
+        // The connection is gone again; the next one will do.
+      }
     }
   }
 

@@ -7,50 +7,89 @@ extension Client: Caller {
   public func open(
     _ to: String, _ message: Message?, options: CallOptions
   ) async throws -> Call {
+    let start = ContinuousClock.now
     let link = try await link(within: options.timeout, for: parent(options))
     let mailbox = link.mailbox
+    var options = options
+    options.timeout = try Self.left(of: options.timeout, since: start, to)
     var call = OutgoingCall(to: to, first: try message.map { try Self.piece(of: $0) })
     try inherit(options, into: &call, link)
-    call.hasInput = options.hasInput
+    // What does not fit the call's own frame follows it in parts.
+    let long = message.flatMap { $0.content.count > link.contentBytesMax ? $0 : nil }
+    if long != nil { call.first?.content = [] }
+    call.hasInput = options.hasInput || long != nil
     call.isLazy = options.isLazy
-    call.windowBytes = options.windowBytes
+    call.windowBytes = options.windowBytes.map { min(max(1, $0), Limits.windowBytesMax) }
     let lane = Lane()
-    let threshold = ClientConnection.grantBytes(
-      window: options.windowBytes ?? Limits.windowBytesDefault)
+    let windowBytes = call.windowBytes ?? Limits.windowBytesDefault
     // A lazy call starts with the credit that its first reader gives.
     let inbox = Inbox(
-      thresholdBytes: threshold,
-      openingBytes: options.isLazy ? options.windowBytes ?? Limits.windowBytesDefault : 0
+      thresholdBytes: ClientConnection.grantBytes(window: windowBytes),
+      openingBytes: options.isLazy ? windowBytes : 0
     ) { mailbox.post(.consumedReplies(lane, $0)) }
-    let outlet = options.hasInput ? Self.outlet(call, lane, link) : nil
+    let outlet = call.hasInput ? Self.outlet(call, lane, link) : nil
     let ends = OwnEnds(lane: lane, inbox: inbox, outlet: outlet)
     guard mailbox.post(.call(call, ends)) else { throw Self.lost }
-    return Call(
-      address: to, inbox: inbox, outlet: outlet, endInput: { mailbox.post(.endInput(lane)) },
-      cancel: { mailbox.post(.cancel(lane)) })
+    let endInput: @Sendable () -> Void = { mailbox.post(.endInput(lane)) }
+    let opened = Call(
+      address: to, inbox: inbox, outlet: options.hasInput ? outlet : nil,
+      hasInput: call.hasInput, endInput: endInput, cancel: { mailbox.post(.cancel(lane)) })
+    if let long, let outlet {
+      let isLast = !options.hasInput
+      try outlet.post(long) { if isLast { endInput() } }
+    }
+    return opened
+  }
+
+  /// The time that is left for a call that had to wait for a connection.
+  private static func left(
+    of timeout: Duration?, since start: ContinuousClock.Instant, _ to: String
+  ) throws(AgentError) -> Duration? {
+    guard let timeout else { return nil }
+    let left = timeout - (.now - start)
+    if left <= .zero { throw AgentError(.deadline, "no answer came in time", address: to) }
+    return left
   }
 
   public func send(
     _ to: String, _ message: Message, options: CallOptions, observes: Bool, acknowledged: Bool
   ) async throws {
-    let link = try await link(
-      within: options.timeout ?? Self.defaultTimeout, for: parent(options))
+    var repeats = 0
+    while true {
+      do {
+        return try await sendOnce(
+          to, message, options: options, observes: observes, acknowledged: acknowledged)
+      } catch var error as AgentError {
+        error.address = to
+        guard error.retry, repeats < options.repeatsMax else { throw error }
+        try await Task.sleep(for: error.pauseBeforeRepeating(repeats))
+        repeats += 1
+      }
+    }
+  }
+
+  private func sendOnce(
+    _ to: String, _ message: Message, options: CallOptions, observes: Bool, acknowledged: Bool
+  ) async throws {
+    let time = options.timeout ?? Self.defaultTimeout
+    let link = try await link(within: time, for: parent(options))
     var call = OutgoingCall(to: to, first: try Self.piece(of: message))
     try inherit(options, into: &call, link)
     call.observes = observes
     let answer = acknowledged ? Answer() : nil
     guard link.mailbox.post(.send(call, answer)) else { throw Self.lost }
-    do {
-      try await answer?.value()
-    } catch var error as AgentError {
-      error.address = to
-      throw error
+    guard let answer else { return }
+    let alarm = Task {
+      try await Task.sleep(for: time + .seconds(1))
+      answer.give(AgentError(.deadline, "the message was not acknowledged in time"))
     }
+    defer { alarm.cancel() }
+    try await answer.value()
   }
 
   /// The call of this client's that the running task handles, if there is one.
   private func parent(_ options: CallOptions) -> AgentContext? {
-    guard !options.isIndependent, let context = AgentContext.current,
+    guard !options.isIndependent, let context = AgentContext.current, !context.isOver,
       let caller = context.caller as? Client, caller === self
     else { return nil }
     return context
@@ -68,7 +107,7 @@ extension Client: Caller {
     if let first = call.first, !first.ext.isEmpty {
       ext.merge(FlatObject.values(first.ext)) { option, _ in option }
     }
-    if !options.isIndependent, let context = AgentContext.current {
+    if !options.isIndependent, let context = AgentContext.current, !context.isOver {
       ext.merge(context.ext) { own, _ in own }
       if call.trace.isEmpty { call.trace = context.trace }
       // Ids are a connection's own: an agent of another client has no parent here.
@@ -91,8 +130,9 @@ extension Client: Caller {
 
   private static func outlet(_ call: OutgoingCall, _ lane: Lane, _ link: Link) -> Outlet {
     let mailbox = link.mailbox
-    let credit = Limits.windowBytesDefault - (call.first?.cost ?? 0)
-    return Outlet(creditBytes: credit, contentMax: link.contentBytesMax) { frame in
+    let credit = Limits.windowBytesDefault - call.costBytes
+    let partMax = min(link.contentBytesMax, Limits.messageBytesAdvised)
+    return Outlet(creditBytes: credit, contentMax: partMax) { frame in
       // Errors at a position travel from agents to callers only.
       if case .piece(let piece) = frame { mailbox.post(.input(lane, piece)) }
     }

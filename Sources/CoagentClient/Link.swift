@@ -290,8 +290,8 @@ final class Link {
   }
 
   /// Says goodbye, so that nothing new comes.
-  func leave() {
-    machine.sayGoodbye(reason: "client_closes", timeoutMs: UInt64(Limits().goodbyeTimeoutMs))
+  func leave(within time: Duration) {
+    machine.sayGoodbye(reason: "client_closes", timeoutMs: time.milliseconds)
   }
 
   var isDown: Bool { down != nil }

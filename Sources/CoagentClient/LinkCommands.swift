@@ -41,7 +41,7 @@ extension Link {
     case .ping(let answer):
       pings.append(answer)
       machine.ping()
-    case .leave: leave()
+    case .leave(let time): leave(within: time)
     }
   }
 

@@ -16,14 +16,16 @@ extension Link {
   func host(_ call: IncomingCall) {
     let name = String(call.to.prefix { $0 != ":" })
     guard let host = agents.host(named: name), let caller = agents.caller else {
-      let failure = ClientFailure(.unknownAgent, "no agent '\(name)' is registered here")
+      var failure = ClientFailure(.unknownAgent, "no agent '\(name)' is registered here")
+      failure.retry = true
       machine.fail(call.id, failure)
       return
     }
     let id = call.id
     let mailbox = mailbox
     let inbox = call.hasInput ? Self.inputInbox(id, mailbox) : nil
-    let outlet = Outlet(creditBytes: call.windowBytes, contentMax: machine.maxContent) {
+    let partMax = min(machine.maxContent, Limits.messageBytesAdvised)
+    let outlet = Outlet(creditBytes: call.windowBytes, contentMax: partMax) {
       mailbox.post(.reply(id, $0))
     }
     let context = AgentContext(
@@ -32,8 +34,9 @@ extension Link {
       generation: generation)
     let message = call.first.map { Message($0) }
     let request = Request(
-      address: call.to, message: message, input: InputMessages(first: message, inbox: inbox),
-      isNew: call.isNew, isOneway: call.isOneway, observes: call.observes)
+      address: call.to, type: call.type, message: message,
+      input: InputMessages(first: message, inbox: inbox), isNew: call.isNew,
+      isOneway: call.isOneway, observes: call.observes)
     let task = Task.detached {
       let error = await host.run(request, reply: ReplyStream(outlet), in: context)
       outlet.close(AgentError(.cancelled, "the call is over"))

@@ -36,7 +36,7 @@ enum Command: Sendable {
   /// The instance of a closed session is freed.
   case closed(UInt64)
   case ping(Answer)
-  case leave
+  case leave(Duration)
 }
 
 /// One answer that somebody waits for: nil for yes, or why not.

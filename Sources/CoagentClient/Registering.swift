@@ -50,16 +50,73 @@ extension Client {
       })
   }
 
+  /// Offers a function from one value to another as an agent. What it takes and gives is shown by
+  /// discovery; what does not fit is refused before it runs.
+  @discardableResult
+  public func register<Input: Decodable & Sendable, Output: Encodable & Sendable>(
+    _ name: String, _ profile: AgentProfile = AgentProfile(),
+    _ body: @escaping @Sendable @concurrent (Input) async throws -> Output
+  ) async throws -> AgentRegistration {
+    let operation = Operations<Nothing>().on(Self.operationName(Input.self, of: name)) {
+      (_, input: Input) in try await body(input)
+    }
+    return try await register(name, profile, function: operation)
+  }
+
+  /// Offers a function from one value to several as an agent. `output` is what they are.
+  @discardableResult
+  public func register<Input: Decodable & Sendable>(
+    _ name: String, _ profile: AgentProfile = AgentProfile(), streaming output: any Encodable.Type,
+    _ body: @escaping @Sendable @concurrent (Input, ReplyStream) async throws -> Void
+  ) async throws -> AgentRegistration {
+    let type = Self.operationName(Input.self, of: name)
+    let operation = Operations<Nothing>().on(type, streaming: output) {
+      (_, input: Input, reply) in try await body(input, reply)
+    }
+    return try await register(name, profile, function: operation)
+  }
+
+  private struct Nothing: Sendable {}
+
+  /// A function has no name of its own: its operation is called as its input is, or the agent.
+  private static func operationName(_ input: any Any.Type, of agent: String) -> String {
+    let name = Operations<Nothing>.name(of: input)
+    return name.isEmpty ? String(agent.split(separator: ".").last ?? "") : name
+  }
+
+  /// A function takes messages of whatever type.
+  private func register(
+    _ name: String, _ profile: AgentProfile, function operation: Operations<Nothing>
+  ) async throws -> AgentRegistration {
+    let agent = ClosureAgent { request, reply, _ in
+      try await operation.performOnly(request, on: Nothing(), reply: reply)
+    }
+    return try await register(name, profile.listing(operation.listing), .shared(agent))
+  }
+
   /// Offers one instance for all calls.
   @discardableResult
   public func register(
     _ name: String, _ profile: AgentProfile = AgentProfile(), agent: any Agent
   ) async throws -> AgentRegistration {
-    try await register(name, profile, .shared(agent))
+    let type = Swift.type(of: agent) as? any OperationsAgent.Type
+    return try await register(name, profile.listing(type?.listing ?? []), .shared(agent))
   }
 
   /// Offers an instance of its own for each session, made when the session's first message comes.
   @discardableResult
+  public func register<Instance: Agent>(
+    _ name: String, _ profile: AgentProfile = AgentProfile(),
+    perSession make: @escaping @Sendable (_ session: String?) async throws -> Instance
+  ) async throws -> AgentRegistration {
+    let type = Instance.self as? any OperationsAgent.Type
+    return try await register(
+      name, profile.listing(type?.listing ?? []), .perSession { try await make($0) })
+  }
+
+  /// The same, of instances whose type is not known before they are made.
+  @discardableResult
+  @_disfavoredOverload
   public func register(
     _ name: String, _ profile: AgentProfile = AgentProfile(),
     perSession make: @escaping @Sendable (_ session: String?) async throws -> any Agent
@@ -71,21 +128,37 @@ extension Client {
     _ name: String, _ profile: AgentProfile, _ source: AgentSource
   ) async throws -> AgentRegistration {
     let agent = RegisteredAgent(profile.registration(name), AgentHost(source))
-    let link = try await link(within: Self.defaultTimeout)
     try agents.add(agent)
     do {
-      try await register(agent, on: link)
+      try await registered(agent)
+      return AgentRegistration(self, agent)
     } catch {
       agents.remove(agent)
       throw error
     }
-    return AgentRegistration(self, agent)
   }
 
-  func register(_ agent: RegisteredAgent, on link: Link) async throws {
-    let answer = Answer()
-    guard link.mailbox.post(.register(agent, answer)) else { throw Self.lost }
-    try await answer.value()
+  /// Waits until the agent is registered on one connection, however many are lost before.
+  private func registered(_ agent: RegisteredAgent) async throws {
+    var failed: (generation: UInt64, error: AgentError)?
+    while true {
+      let link = try await link(within: nil)
+      if let failed, failed.generation == link.generation { throw failed.error }
+      let attempt = agent.register(on: link)
+      do {
+        return try await withTaskCancellationHandler {
+          try await attempt.value
+        } onCancel: {
+          attempt.cancel()
+        }
+      } catch let error as AgentError where error.code == .unavailable {
+        // Lost, or refused by a sidecar that is about to go: the next connection will do.
+        failed = (link.generation, error)
+      } catch {
+        if Task.isCancelled, let lane = agent.currentLane { link.mailbox.post(.cancel(lane)) }
+        throw error
+      }
+    }
   }
 
   func cancel(_ agent: RegisteredAgent) async {
@@ -121,6 +194,13 @@ public struct AgentRegistration: Sendable {
 }
 
 extension AgentProfile {
+  /// With these operations, unless it names some itself.
+  func listing(_ operations: [AgentOperation]) -> AgentProfile {
+    var profile = self
+    if profile.operations.isEmpty { profile.operations = operations }
+    return profile
+  }
+
   func registration(_ name: String) -> Registration {
     var registration = Registration(name: name)
     registration.description = description

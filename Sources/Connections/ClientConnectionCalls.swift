@@ -55,7 +55,7 @@ extension ClientConnection {
     if call.isDetached { writer.truth("detach") }
     writer.finish(bytes: call.first?.content ?? [])
     let flow = Flow(
-      sendBytes: Limits.windowBytesDefault - (call.first?.cost ?? 0),
+      sendBytes: Limits.windowBytesDefault - call.costBytes,
       receiveBytes: call.isLazy ? 0 : call.windowBytes ?? Limits.windowBytesDefault)
     own[id] = OwnCall(request: .call, inputIsOpen: call.hasInput, flow: flow)
     return id

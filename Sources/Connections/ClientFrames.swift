@@ -63,6 +63,13 @@ public struct OutgoingCall: Sendable {
     self.first = first
   }
 
+  /// What the call's own frame takes of the input's window: with input to follow, no content is
+  /// no message.
+  public var costBytes: Int {
+    guard let first, !hasInput || !first.content.isEmpty else { return 0 }
+    return first.cost
+  }
+
   func write(into writer: inout HeaderWriter) {
     writer.string("to", to)
     if var first {
@@ -119,6 +126,8 @@ public struct IncomingCall: Sendable {
   public let id: UInt64
   public let to: String
   public let from: String
+  /// The kind of message, also of a first one that is still to come.
+  public let type: String
   /// The first input message; nil when the caller has sent none yet.
   public let first: Piece?
   /// More input follows.
@@ -140,6 +149,7 @@ public struct IncomingCall: Sendable {
     self.id = id
     to = header[.to].text
     from = header[.from].text
+    type = header[.type].text
     hasInput = header[.input]
     first = content.isEmpty && hasInput ? nil : Piece(header, content)
     timeoutMs = header[.timeoutMs]

@@ -1,3 +1,4 @@
+internal import Locking
 public import Wire
 
 /// Handles calls. Runs off the event loop.
@@ -64,6 +65,8 @@ public enum CloseReason: Sendable, Hashable {
 public struct Request: Sendable {
   /// The address that was called, `name` or `name:session`.
   public let address: String
+  /// The kind of the first message; empty when it has none.
+  public let type: String
   /// The first message of the input; nil when it has not come with the call.
   public let message: Message?
   /// All of the input, the first message included. One task reads it.
@@ -76,10 +79,11 @@ public struct Request: Sendable {
   public let observes: Bool
 
   public init(
-    address: String, message: Message?, input: InputMessages, isNew: Bool = false,
-    isOneway: Bool = false, observes: Bool = false
+    address: String, type: String? = nil, message: Message?, input: InputMessages,
+    isNew: Bool = false, isOneway: Bool = false, observes: Bool = false
   ) {
     self.address = address
+    self.type = type ?? message?.type ?? ""
     self.message = message
     self.input = input
     self.isNew = isNew
@@ -94,8 +98,12 @@ public struct Request: Sendable {
   public var name: String { Self.split(address).name }
   public var session: String? { Self.split(address).session }
 
-  /// The kind of the first message; empty when it has none.
-  public var type: String { message?.type ?? "" }
+  /// The first message, waited for where it comes behind the call; nil when the input is empty.
+  public func firstMessage() async throws -> Message? {
+    if let message { return message }
+    var iterator = further.makeAsyncIterator()
+    return try await iterator.next()
+  }
 
   /// The first message as text.
   public var text: String { message?.text ?? "" }
@@ -168,11 +176,14 @@ public struct AgentContext: Sendable {
   public let ext: [String: FlatValue]
   /// When the caller gives up; nil for never.
   public let deadline: ContinuousClock.Instant?
+  /// Whether the call has ended, so that nothing can be called on behalf of it.
+  public var isOver: Bool { life.withLock { !$0 } }
   /// Who carries the calls that are made on behalf of this one.
   public let caller: any Caller
   /// The call's id with that caller, and which of the caller's connections it came by.
   public let callID: UInt64
   public let generation: UInt64
+  private let life = Locked(true)
 
   public init(
     address: String, from: String, trace: String, ext: [String: FlatValue],
@@ -188,6 +199,9 @@ public struct AgentContext: Sendable {
     self.generation = generation
   }
 
+  /// The call has ended.
+  func end() { life.withLock { $0 = false } }
+
   /// What is left of the caller's time; nil for no end.
   public var timeLeft: Duration? { deadline.map { max(.zero, $0 - .now) } }
 
@@ -199,7 +213,8 @@ extension AgentContext: Caller {
   public func open(
     _ to: String, _ message: Message?, options: CallOptions
   ) async throws -> Call {
-    try await Self.$current.withValue(self) {
+    try checkLife(to)
+    return try await Self.$current.withValue(self) {
       try await caller.open(to, message, options: options)
     }
   }
@@ -207,9 +222,16 @@ extension AgentContext: Caller {
   public func send(
     _ to: String, _ message: Message, options: CallOptions, observes: Bool, acknowledged: Bool
   ) async throws {
+    try checkLife(to)
     try await Self.$current.withValue(self) {
       try await caller.send(
         to, message, options: options, observes: observes, acknowledged: acknowledged)
+    }
+  }
+
+  private func checkLife(_ to: String) throws(AgentError) {
+    if isOver {
+      throw AgentError(.parentEnded, "the call that this one serves has ended", address: to)
     }
   }
 }

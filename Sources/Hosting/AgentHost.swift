@@ -48,6 +48,7 @@ public final class AgentHost: Sendable {
   public func run(
     _ request: Request, reply: ReplyStream, in context: AgentContext
   ) async -> AgentError? {
+    defer { context.end() }
     do {
       let (agent, isOwn) = try await instance(for: request)
       do {
@@ -133,11 +134,11 @@ public final class AgentHost: Sendable {
   ) async throws -> any Agent {
     do {
       return try await make(session)
-    } catch let error as AgentError {
-      throw error
     } catch {
-      var failure = AgentError(.activationFailed, "\(error)")
-      failure.details["type"] = .string("\(Swift.type(of: error))")
+      // Whatever it was, no message of the session has been handled.
+      let reported = AgentError(reporting: error)
+      var failure = AgentError(.activationFailed, reported.message)
+      failure.details = reported.details
       throw failure
     }
   }

@@ -9,18 +9,23 @@ public final class Call: Sendable {
   public let address: String
   /// The replies as they come. One task reads them.
   let inbox: Inbox
+  /// Input follows the first frame, of the caller's or because the message is long.
+  let hasInput: Bool
   private let outlet: Outlet?
   private let endInput: @Sendable () -> Void
   private let onCancel: @Sendable () -> Void
   private let isOver = Locked(false)
 
   /// For whoever carries calls: the two ends, and what to do when the caller has had enough.
+  ///
+  /// - Parameter hasInput: frames follow the call's own, sent through `outlet` or otherwise.
   public init(
-    address: String, inbox: Inbox, outlet: Outlet?, endInput: @escaping @Sendable () -> Void,
-    cancel: @escaping @Sendable () -> Void
+    address: String, inbox: Inbox, outlet: Outlet?, hasInput: Bool,
+    endInput: @escaping @Sendable () -> Void, cancel: @escaping @Sendable () -> Void
   ) {
     self.address = address
     self.inbox = inbox
+    self.hasInput = hasInput
     self.outlet = outlet
     self.endInput = endInput
     onCancel = cancel
@@ -60,6 +65,7 @@ public final class Call: Sendable {
   /// Tells the agent that the input is complete.
   public func finishInput() async throws {
     guard let outlet else { return }
+    try await outlet.flush()
     try await outlet.endMessage()
     outlet.close(AgentError(.noInput, "the input was ended"))
     endInput()
@@ -71,25 +77,19 @@ public final class Call: Sendable {
   public var replies: Replies { Replies { self } }
 
   /// The replies with errors at a position as values among them.
-  public var outcomes: ReplyOutcomes { ReplyOutcomes { self } }
+  public var outcomes: ReplyOutcomes { replies.outcomes }
 
   /// The replies frame by frame: a message in parts arrives in pieces, as it is made.
-  public var parts: ReplyParts { ReplyParts { self } }
+  public var parts: ReplyParts { replies.parts }
 
   /// All replies, when the call has ended.
   public func whole() async throws -> Reply {
-    var assembly = MessageAssembly()
-    var messages: [Message] = []
     do {
-      while let message = try await inbox.nextMessage(&assembly) { messages.append(message) }
-    } catch let error as AgentError {
-      cancel()
-      throw located(error)
+      return try await replies.whole()
     } catch {
       cancel()
       throw error
     }
-    return Reply(messages)
   }
 
   /// An error of this call says whom it called.

@@ -17,6 +17,8 @@ public struct CallOptions: Sendable {
   /// What travels along to the agent; joined to what the current call has.
   public var ext: [String: FlatValue] = [:]
   public var trace = ""
+  /// How often a call that nobody has seen is made again, unless it sends input.
+  public var repeatsMax = 3
 
   public init() {}
 }
@@ -74,22 +76,17 @@ extension Caller {
     try await call(to, Message([], type: type), timeout: timeout, ext: ext)
   }
 
-  /// Repeats only what the sidecar says nobody has seen.
+  /// Calls an agent with all that can be said.
   public func call(
     _ to: String, _ message: Message, options: CallOptions
   ) async throws -> Reply {
-    let start = ContinuousClock.now
-    var pause = Duration.milliseconds(20)
-    while true {
-      do {
-        return try await open(to, message, options: options).whole()
-      } catch let error as AgentError where error.retry && pause < .milliseconds(200) {
-        let spent = ContinuousClock.now - start + pause
-        if let timeout = options.timeout, spent >= timeout { throw error }
-        try await Task.sleep(for: pause)
-        pause *= 3
-      }
-    }
+    try await stream(to, message, options: options).whole()
+  }
+
+  public func call(
+    _ to: String, _ body: some Encodable, options: CallOptions
+  ) async throws -> Reply {
+    try await call(to, Message(encoding: body), options: options)
   }
 
   // MARK: - Streams
@@ -107,7 +104,23 @@ extension Caller {
   }
 
   public func stream(_ to: String, _ message: Message, options: CallOptions) -> Replies {
-    Replies { try await open(to, message, options: options) }
+    Replies(
+      ReplySource(timeout: options.timeout, repeatsMax: options.repeatsMax) { timeout in
+        var options = options
+        options.timeout = timeout
+        return try await open(to, message, options: options)
+      })
+  }
+
+  public func stream(
+    _ to: String, _ body: some Encodable & Sendable, options: CallOptions
+  ) -> Replies {
+    Replies(
+      ReplySource(timeout: options.timeout, repeatsMax: options.repeatsMax) { timeout in
+        var options = options
+        options.timeout = timeout
+        return try await open(to, Message(encoding: body), options: options)
+      })
   }
 
   /// Calls an agent that needs no message, and reads its replies as they come.
@@ -119,13 +132,16 @@ extension Caller {
     _ to: String, _ body: some Encodable & Sendable, type: String? = nil, timeout: Duration? = nil,
     windowBytes: Int? = nil, ext: [String: FlatValue] = [:]
   ) -> Replies {
-    Replies {
-      var options = CallOptions()
-      options.timeout = timeout
-      options.windowBytes = windowBytes
-      options.ext = ext
-      return try await open(to, Message(encoding: body, type: type), options: options)
-    }
+    var options = CallOptions()
+    options.timeout = timeout
+    options.windowBytes = windowBytes
+    options.ext = ext
+    return Replies(
+      ReplySource(timeout: timeout, repeatsMax: options.repeatsMax) { [options] timeout in
+        var options = options
+        options.timeout = timeout
+        return try await open(to, Message(encoding: body, type: type), options: options)
+      })
   }
 
   /// Opens a call whose input is sent while its replies are read.

@@ -89,11 +89,18 @@ public struct Message: Sendable, Equatable {
   public func decode<Value: Decodable>(
     _ kind: Value.Type = Value.self
   ) throws(AgentError) -> Value {
-    if isText || !isJSON {
-      if let value = text as? Value, isText { return value }
+    var json = content.isEmpty ? Array("null".utf8) : content
+    if isText {
+      if let value = text as? Value { return value }
       if let value = content as? Value { return value }
+      // A text is a JSON string to whoever wants something of it.
+      var writer = JSONWriter()
+      writer.string(text)
+      json = writer.bytes
+    } else if !isJSON {
+      if let value = content as? Value { return value }
+      throw AgentError(.badContent, "content of type \(contentType) is no \(kind)")
     }
-    let json = content.isEmpty ? Array("null".utf8) : content
     do {
       return try JSONDecoder().decode(kind, from: Data(json))
     } catch {

@@ -16,7 +16,24 @@ public final class Outlet: Sendable {
   private struct Waiting {
     let ticket: UInt64
     var frames: ArraySlice<Frame>
-    let continuation: CheckedContinuation<Void, any Error>
+    let then: Then
+  }
+
+  /// What happens when a message has gone out, or cannot.
+  private enum Then {
+    case resume(CheckedContinuation<Void, any Error>)
+    case call(@Sendable () -> Void)
+
+    func succeed() {
+      switch self {
+      case .resume(let continuation): continuation.resume()
+      case .call(let body): body()
+      }
+    }
+
+    func fail(_ error: any Error) {
+      if case .resume(let continuation) = self { continuation.resume(throwing: error) }
+    }
   }
 
   private struct State {
@@ -50,6 +67,17 @@ public final class Outlet: Sendable {
     try await send(frames: try frames(of: message)[...])
   }
 
+  /// Puts a message in line without waiting; `then` is called when its last frame has gone out.
+  public func post(_ message: Message, then: @escaping @Sendable () -> Void) throws(AgentError) {
+    let frames = try frames(of: message)[...]
+    state.withLock { state in
+      guard state.error == nil else { return }
+      state.nextTicket += 1
+      state.line.append(Waiting(ticket: state.nextTicket, frames: frames, then: .call(then)))
+    }
+    pump()
+  }
+
   /// Sends the next part of a message that goes on.
   func part(_ message: Message) async throws {
     let frames = try frames(of: message).map { frame -> Frame in
@@ -58,6 +86,12 @@ public final class Outlet: Sendable {
       return .piece(piece)
     }
     try await send(frames: frames[...])
+  }
+
+  /// Waits until what is in line has gone out.
+  func flush() async throws {
+    if state.withLock({ $0.line.isEmpty }) { return }
+    try await sendInLine([])
   }
 
   /// Ends the message that parts have begun; without one, nothing happens.
@@ -106,7 +140,7 @@ public final class Outlet: Sendable {
         let refusal = state.withLock { state -> (any Error)? in
           if let error = state.error { return error }
           if Task.isCancelled { return CancellationError() }
-          let waiting = Waiting(ticket: ticket, frames: frames, continuation: continuation)
+          let waiting = Waiting(ticket: ticket, frames: frames, then: .resume(continuation))
           state.line.append(waiting)
           return nil
         }
@@ -126,22 +160,21 @@ public final class Outlet: Sendable {
       guard let index = state.line.firstIndex(where: { $0.ticket == ticket }) else { return nil }
       return state.line.remove(at: index)
     }
-    waiting?.continuation.resume(throwing: CancellationError())
+    waiting?.then.fail(CancellationError())
     pump()
   }
 
   /// Writes what the credit permits, in line.
   private func pump() {
     let sent = state.withLock { state in
-      var sent: [CheckedContinuation<Void, any Error>] = []
-      while state.creditBytes > 0, !state.line.isEmpty {
-        let frame = state.line[0].frames.removeFirst()
-        write(frame, &state)
-        if state.line[0].frames.isEmpty { sent.append(state.line.removeFirst().continuation) }
+      var sent: [Then] = []
+      while let next = state.line.first, next.frames.isEmpty || state.creditBytes > 0 {
+        if !next.frames.isEmpty { write(state.line[0].frames.removeFirst(), &state) }
+        if state.line[0].frames.isEmpty { sent.append(state.line.removeFirst().then) }
       }
       return sent
     }
-    for continuation in sent { continuation.resume() }
+    for then in sent { then.succeed() }
   }
 
   private func write(_ frame: Frame, _ state: inout State) {
@@ -178,6 +211,6 @@ public final class Outlet: Sendable {
       defer { state.line = [] }
       return state.line
     }
-    for waiting in line { waiting.continuation.resume(throwing: error) }
+    for waiting in line { waiting.then.fail(error) }
   }
 }

@@ -3,11 +3,13 @@ internal import Wire
 /// The replies of a call, message by message. The call is made when the iteration begins; leaving
 /// the loop before the end cancels it, and so does a cancelled task. To be iterated once.
 public struct Replies: AsyncSequence, Sendable {
-  let open: @Sendable () async throws -> Call
+  let source: ReplySource
 
   public init(_ open: @escaping @Sendable () async throws -> Call) {
-    self.open = open
+    source = ReplySource(timeout: nil, repeatsMax: 0) { _ in try await open() }
   }
+
+  init(_ source: ReplySource) { self.source = source }
 
   public func makeAsyncIterator() -> Iterator { Iterator(outcomes.makeAsyncIterator()) }
 
@@ -25,29 +27,31 @@ public struct Replies: AsyncSequence, Sendable {
   }
 
   /// The replies with errors at a position as values among them.
-  public var outcomes: ReplyOutcomes { ReplyOutcomes(open) }
+  public var outcomes: ReplyOutcomes { ReplyOutcomes(source: source) }
 
-  /// The replies frame by frame.
-  public var parts: ReplyParts { ReplyParts(open) }
+  /// The replies frame by frame: a message in parts arrives in pieces, as it is made.
+  public var parts: ReplyParts { ReplyParts(source: source) }
 
   /// All replies, when the call has ended.
-  public func whole() async throws -> Reply { try await open().whole() }
+  public func whole() async throws -> Reply {
+    var messages: [Message] = []
+    for try await message in self { messages.append(message) }
+    return Reply(messages)
+  }
 }
 
 /// The replies of a call: messages, and errors at a position, behind which they go on. Only the
 /// error that ends the call is thrown.
 public struct ReplyOutcomes: AsyncSequence, Sendable {
-  let open: @Sendable () async throws -> Call
+  let source: ReplySource
 
-  init(_ open: @escaping @Sendable () async throws -> Call) { self.open = open }
-
-  public func makeAsyncIterator() -> Iterator { Iterator(open) }
+  public func makeAsyncIterator() -> Iterator { Iterator(source) }
 
   public struct Iterator: AsyncIteratorProtocol {
     private var reading: Reading
     private var assembly = MessageAssembly()
 
-    init(_ open: @escaping @Sendable () async throws -> Call) { reading = Reading(open: open) }
+    init(_ source: ReplySource) { reading = Reading(source) }
 
     public mutating func next() async throws -> Result<Message, AgentError>? {
       var assembly = assembly
@@ -64,17 +68,15 @@ public struct ReplyOutcomes: AsyncSequence, Sendable {
 
 /// The replies of a call as their frames arrive.
 public struct ReplyParts: AsyncSequence, Sendable {
-  let open: @Sendable () async throws -> Call
+  let source: ReplySource
 
-  init(_ open: @escaping @Sendable () async throws -> Call) { self.open = open }
-
-  public func makeAsyncIterator() -> Iterator { Iterator(open) }
+  public func makeAsyncIterator() -> Iterator { Iterator(source) }
 
   public struct Iterator: AsyncIteratorProtocol {
     private var reading: Reading
     private var isFirst = true
 
-    init(_ open: @escaping @Sendable () async throws -> Call) { reading = Reading(open: open) }
+    init(_ source: ReplySource) { reading = Reading(source) }
 
     /// The next frame, or nil at the end. After an error at a position of the replies, the next
     /// call goes on behind it.
@@ -103,30 +105,77 @@ public struct ReplyPart: Sendable {
   public let isLast: Bool
 }
 
-/// What all ways of reading a call's replies have in common: it is opened by the first step, and
-/// given up by a step that is cancelled.
+/// Where replies come from: a call that is made when they are wanted, with the time that is left.
+struct ReplySource: Sendable {
+  let timeout: Duration?
+  /// How often the call may be made again when nobody has seen it.
+  let repeatsMax: Int
+  let open: @Sendable (_ timeout: Duration?) async throws -> Call
+}
+
+/// What all ways of reading a call's replies have in common: it is opened by the first step, made
+/// again where nobody has seen it, and given up by a step that is cancelled.
 private struct Reading {
-  let open: @Sendable () async throws -> Call
+  private let source: ReplySource
   private var call: Call?
+  private var deadline: ContinuousClock.Instant?
+  private var repeats = 0
+  private var hasBegun = false
   private(set) var isOver = false
 
-  init(open: @escaping @Sendable () async throws -> Call) { self.open = open }
+  init(_ source: ReplySource) { self.source = source }
 
   mutating func step<Step>(_ next: (Call) async throws -> Step?) async throws -> Step? {
-    do {
-      let call = if let call { call } else { try await open() }
-      self.call = call
-      let step = try await next(call)
-      if step == nil { isOver = true }
-      return step
-    } catch let error as AgentError {
-      isOver = true
-      throw located(error)
-    } catch {
-      call?.cancel()
-      throw error
+    while true {
+      do {
+        let step = try await next(try await opened())
+        hasBegun = true
+        if step == nil { isOver = true }
+        return step
+      } catch let error as AgentError {
+        guard let pause = pauseBeforeRepeating(error) else {
+          isOver = true
+          throw located(error)
+        }
+        repeats += 1
+        call = nil
+        try await Task.sleep(for: pause)
+      } catch {
+        call?.cancel()
+        throw error
+      }
     }
   }
 
+  private mutating func opened() async throws -> Call {
+    if let call { return call }
+    if repeats == 0 { deadline = source.timeout.map { .now + $0 } }
+    let call = try await source.open(repeats == 0 ? source.timeout : deadline.map { $0 - .now })
+    self.call = call
+    return call
+  }
+
+  /// Nil where the error is the call's last word: somebody may have seen it, its input went with
+  /// it, or the time does not suffice.
+  private func pauseBeforeRepeating(_ error: AgentError) -> Duration? {
+    guard error.retry, !hasBegun, repeats < source.repeatsMax, call?.hasInput != true else {
+      return nil
+    }
+    let pause = error.pauseBeforeRepeating(repeats)
+    if let deadline, .now + pause >= deadline { return nil }
+    return pause
+  }
+
   func located(_ error: AgentError) -> AgentError { call?.located(error) ?? error }
+}
+
+extension AgentError {
+  /// How long to wait before a call that nobody has seen is made again: longer each time, never
+  /// the same for all who wait, and as long as the sidecar asks for.
+  public func pauseBeforeRepeating(_ repeats: Int) -> Duration {
+    let meanMs = min(50 << min(repeats, 10), 2_000)
+    let pause = Duration.milliseconds(Int.random(in: meanMs / 2...meanMs * 3 / 2))
+    guard case .integer(let afterMs) = details["retry_after_ms"] else { return pause }
+    return max(pause, .milliseconds(Int64(clamping: afterMs)))
+  }
 }

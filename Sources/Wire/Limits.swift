@@ -11,6 +11,7 @@ public struct Limits: Sendable, Equatable {
   public static let errorMessageBytesMax = 4_096
   public static let detailsBytesMax = 8_192
   public static let frameCostBytes = 256
+  public static let messageBytesAdvised = 256 << 10
   public static let windowBytesDefault = 1 << 20
   public static let heldWindowBytes = 64 << 10
   public static let callDepthMax = 64

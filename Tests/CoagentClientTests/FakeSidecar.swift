@@ -41,19 +41,22 @@ final class FakeSidecar: Sendable {
     url = "unix:\(directory)/s"
   }
 
-  static func start() async throws -> FakeSidecar {
+  /// - Parameter contentBytesMax: what `welcome` says; nil leaves it out.
+  static func start(contentBytesMax: Int? = nil) async throws -> FakeSidecar {
     let directory = NSTemporaryDirectory() + "cc-" + UUID().uuidString.prefix(8)
     try FileManager.default.createDirectory(
       atPath: directory, withIntermediateDirectories: true)
-    let server = Server()
+    let server = Server(contentBytesMax)
     let sidecar = FakeSidecar(server, directory)
     try await server.listen(directory + "/s")
     return sidecar
   }
 
   /// Runs a test against a fake sidecar and takes everything down after it.
-  static func running(_ body: (FakeSidecar) async throws -> Void) async throws {
-    let sidecar = try await start()
+  static func running(
+    contentBytesMax: Int? = nil, _ body: (FakeSidecar) async throws -> Void
+  ) async throws {
+    let sidecar = try await start(contentBytesMax: contentBytesMax)
     do {
       try await body(sidecar)
       await sidecar.stop()
@@ -112,7 +115,9 @@ private final class Server: TransportListenersDelegate, FrameConnectionDelegate 
   private var waiting: [Awaited<Heard>] = []
   private(set) var connectionCount = 0
 
-  nonisolated init() {}
+  private let contentBytesMax: Int?
+
+  nonisolated init(_ contentBytesMax: Int?) { self.contentBytesMax = contentBytesMax }
 
   func listen(_ path: String) async throws {
     try await listeners.listen(on: .unix(path: path))
@@ -160,7 +165,8 @@ private final class Server: TransportListenersDelegate, FrameConnectionDelegate 
 
   func didReceiveFrame(_ connection: FrameConnection) {
     if connection.header.operation == .hello {
-      let fields = #""v":1,"server":"fake/1","connection":"c\#(connectionCount)""#
+      var fields = #""v":1,"server":"fake/1","connection":"c\#(connectionCount)""#
+      if let contentBytesMax { fields += #","max_content":\#(contentBytesMax)"# }
       say(#"{"op":"welcome",\#(fields)}"#, "", on: connection)
       return
     }

@@ -36,6 +36,7 @@ import Wire
       "error_details_bytes_max": Limits.detailsBytesMax,
       "frame_cost_bytes": Limits.frameCostBytes,
       "window_bytes_default": Limits.windowBytesDefault,
+      "message_bytes_advised": Limits.messageBytesAdvised,
       "window_bytes_max": Limits.windowBytesMax,
       "held_window_bytes": Limits.heldWindowBytes,
       "call_depth_max": Limits.callDepthMax,

@@ -43,8 +43,8 @@ def generate(emit: Emit, command: Command) -> Any:
         rest = bytes(amount.bytes - 8)
         try:
             while sent < amount.count:
-                yield sent.to_bytes(8, "big") + rest
-                sent += 1
+                sent += 1  # Before it is yielded: a reader may leave with what it has taken.
+                yield (sent - 1).to_bytes(8, "big") + rest
         finally:
             emit({"event": "generated", "count": sent})
 

@@ -17,7 +17,7 @@ enum FixedAgents {
   }
 
   private static let echo: ClosureAgent.Body = { request, reply, _ in
-    if let message = request.message { try await reply.send(bare(message)) }
+    if let message = try await request.firstMessage() { try await reply.send(bare(message)) }
   }
 
   private static let mirror: ClosureAgent.Body = { request, reply, _ in
@@ -117,20 +117,20 @@ actor Recorder: Agent {
 }
 
 /// A total for each session.
-actor Operations: Agent {
+actor Total: OperationsAgent {
+  struct Person: Codable, Sendable { let name: String }
+
   private var total = 0
 
-  func handle(_ request: Request, reply: ReplyStream, in context: AgentContext) async throws {
-    struct Person: Decodable { let name: String }
-    switch request.type {
-    case "add":
-      total += try request.decode(Int.self)
-      try await reply.send(total)
-    case "greet": try await reply.send("hello \(try request.decode(Person.self).name)")
-    case "count_up":
-      let last = try request.decode(Int.self)
+  static let operations = Operations<Total>()
+    .on("add") { (total, number: Int) in await total.add(number) }
+    .on("greet") { (_, person: Person) in "hello \(person.name)" }
+    .on("count_up", streaming: Int.self) { (_, last: Int, reply) in
       for number in stride(from: 1, through: last, by: 1) { try await reply.send(number) }
-    default: throw AgentError(.unhandledType, "no operation for '\(request.type)'")
     }
+
+  private func add(_ number: Int) -> Int {
+    total += number
+    return total
   }
 }

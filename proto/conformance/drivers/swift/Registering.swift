@@ -13,7 +13,7 @@ extension Driver {
       case "sessions":
         try await client.register(name, profile, perSession: sessions(command))
       case "operations":
-        try await client.register(name, profile, perSession: { _ in Operations() })
+        try await client.register(name, profile, perSession: { _ in Total() })
       case "recorder":
         try await client.register(name, profile, perSession: { _ in Recorder() })
       case let kind:
