@@ -2,7 +2,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { Part, encode } from './content.js';
+import { Message, Part, encode } from './content.js';
 
 /** @typedef {import('./sending.js').Sending} Sending */
 
@@ -10,8 +10,10 @@ const ITEMS_PER_TURN = 128;
 
 /** Values that an agent yields, each asked for when it can be sent. */
 export class Yielding {
-  /** @type {AsyncIterator<any> | Iterator<any> | undefined} */
+  /** @type {AsyncIterator<any> | Iterator<any>} */
   #iterator;
+  /** @type {Promise<unknown> | undefined} */
+  #left;
 
   /** @param {any} values An async iterable, or a generator. */
   constructor(values) {
@@ -33,6 +35,8 @@ export class Yielding {
         if (done) break;
         if (value instanceof Part) {
           await sending.sendPart(value);
+        } else if (value instanceof Message && value.error !== undefined) {
+          await sending.sendError(value.error);
         } else {
           const message = encode(value);
           if (!sending.trySend(message, false)) await sending.send(message);
@@ -44,15 +48,17 @@ export class Yielding {
       await this.leave();
       throw error;
     }
-    this.#iterator = undefined;
     await sending.finish();
   }
 
-  /** Nothing more is asked for: a generator runs its `finally`. */
-  async leave() {
-    const iterator = this.#iterator;
-    this.#iterator = undefined;
-    await iterator?.return?.();
+  /**
+   * Nothing more is asked for: a generator runs its `finally`, and this resolves when it has.
+   *
+   * @returns {Promise<unknown>}
+   */
+  leave() {
+    this.#left ??= Promise.resolve(this.#iterator.return?.());
+    return this.#left;
   }
 }
 

@@ -214,14 +214,14 @@ export class Connection {
   }
 
   /**
-   * Ends an id of the sidecar's with an error.
+   * Ends an id of the sidecar's with an error; with `isMore` its stream goes on.
    *
    * @param {number} id
    * @param {unknown} thrown
-   * @param {{ retry?: boolean }} options
+   * @param {{ retry?: boolean, isMore?: boolean }} [options]
    */
-  writeError(id, thrown, { retry = false } = {}) {
-    this.write(errorHeader(id, thrown, retry));
+  writeError(id, thrown, options) {
+    this.write(errorHeader(id, thrown, options));
   }
 
   #wakeStalled() {
@@ -374,7 +374,7 @@ export class Connection {
   #refuse(error) {
     if (this.error !== undefined) return;
     const fault = new InvalidArgumentError(error.message, { reason: error.reason });
-    this.write(errorHeader(0, fault, false));
+    this.write(errorHeader(0, fault));
     this.#end(
       new UnavailableError(`the sidecar sent what cannot be trusted: ${error.message}`, {
         reason: 'connection_lost',

@@ -78,6 +78,16 @@ export class Message {
     });
   }
 
+  /**
+   * Yielded by an agent: an error at this position of a stream that goes on.
+   *
+   * @param {AgentError} error
+   * @returns {Message}
+   */
+  static failed(error) {
+    return new Message('', { error });
+  }
+
   /** The bytes. */
   get content() {
     if (typeof this.#kept === 'string') this.#kept = Buffer.from(this.#kept, 'latin1');

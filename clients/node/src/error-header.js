@@ -23,10 +23,10 @@ export function checkHeader(header) {
  *
  * @param {number} id 0: about the connection.
  * @param {unknown} thrown
- * @param {boolean} retry
+ * @param {{ retry?: boolean, isMore?: boolean }} options
  * @returns {string}
  */
-export function errorHeader(id, thrown, retry) {
+export function errorHeader(id, thrown, { retry = false, isMore = false } = {}) {
   const { code, reason, message, details } = wireError(thrown);
   const short = JSON.stringify(message).length > 8192 ? cut(message, 1024) : message; // Escapes.
   let header = '{"op":"error"';
@@ -39,5 +39,6 @@ export function errorHeader(id, thrown, retry) {
     if (Buffer.byteLength(spelled) <= 8192) header += `,"details":${spelled}`;
   }
   if (retry) header += ',"retry":true';
+  if (isMore) header += ',"more":true';
   return `${header}}`;
 }

@@ -332,7 +332,7 @@ export class HostedCall {
         else this.#endAfter(this.#sending.send(message, { isEnd: true }));
         return;
       }
-      this.#yielding = new Yielding(value instanceof Reply ? value.messages() : value);
+      this.#yielding = new Yielding(value instanceof Reply ? value.messages({ errors: true }) : value);
       this.#endAfter(this.#yielding.sendAll(this.#sending));
     } catch (error) {
       this.#fail(error);

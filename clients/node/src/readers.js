@@ -186,7 +186,7 @@ export class MessageReader extends Reader {
     this.#first = undefined;
     if (link.error !== undefined) {
       if (!this.#showsErrors) throw link.error;
-      return /** @type {T} */ (/** @type {unknown} */ (new Message('', { error: link.error })));
+      return /** @type {T} */ (/** @type {unknown} */ (Message.failed(link.error)));
     }
     if (first === undefined) return this.#convert(link.header, link.content);
     const pieces = [];

@@ -132,6 +132,20 @@ export class Sending {
     });
   }
 
+  /**
+   * Sends an error at this position, which ends an open message; the stream goes on.
+   *
+   * @param {AgentError} error
+   */
+  async sendError(error) {
+    await this.#inTurn(async () => {
+      if (!this.maySend) await this.ready();
+      this.#isInPart = false;
+      this.window -= FRAME_COST;
+      this.#connection.writeError(this.id, error, { isMore: true });
+    });
+  }
+
   /** Waits until a frame may be sent; throws the error that ended the call. */
   async ready() {
     while (!this.maySend) {

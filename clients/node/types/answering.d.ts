@@ -19,8 +19,12 @@ export class Yielding {
      * @param {Sending} sending
      */
     sendAll(sending: Sending): Promise<void>;
-    /** Nothing more is asked for: a generator runs its `finally`. */
-    leave(): Promise<void>;
+    /**
+     * Nothing more is asked for: a generator runs its `finally`, and this resolves when it has.
+     *
+     * @returns {Promise<unknown>}
+     */
+    leave(): Promise<unknown>;
     #private;
 }
 export type Sending = import('./sending.js').Sending;

@@ -71,15 +71,16 @@ export class Connection {
      */
     openId(endpoint: Endpoint, op: string, rest: string, content?: string | Uint8Array | undefined): number;
     /**
-     * Ends an id of the sidecar's with an error.
+     * Ends an id of the sidecar's with an error; with `isMore` its stream goes on.
      *
      * @param {number} id
      * @param {unknown} thrown
-     * @param {{ retry?: boolean }} options
+     * @param {{ retry?: boolean, isMore?: boolean }} [options]
      */
-    writeError(id: number, thrown: unknown, { retry }?: {
-        retry?: boolean;
-    }): void;
+    writeError(id: number, thrown: unknown, options?: {
+        retry?: boolean | undefined;
+        isMore?: boolean | undefined;
+    } | undefined): void;
     #private;
 }
 export type Endpoint = import('./endpoint.js').Endpoint;

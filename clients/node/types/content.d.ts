@@ -91,6 +91,13 @@ export class Message {
      */
     static of(value: unknown, options?: MessageOptions | undefined): Message;
     /**
+     * Yielded by an agent: an error at this position of a stream that goes on.
+     *
+     * @param {AgentError} error
+     * @returns {Message}
+     */
+    static failed(error: AgentError): Message;
+    /**
      * A message of these bytes; of a value: `Message.of`.
      *
      * @param {Uint8Array | string} content Bytes; a string has a character for each of them.

@@ -9,7 +9,10 @@ export function checkHeader(header: string): void;
  *
  * @param {number} id 0: about the connection.
  * @param {unknown} thrown
- * @param {boolean} retry
+ * @param {{ retry?: boolean, isMore?: boolean }} options
  * @returns {string}
  */
-export function errorHeader(id: number, thrown: unknown, retry: boolean): string;
+export function errorHeader(id: number, thrown: unknown, { retry, isMore }?: {
+    retry?: boolean;
+    isMore?: boolean;
+}): string;

@@ -57,6 +57,12 @@ export class Sending {
      * @param {Part} part
      */
     sendPart({ content, type }: Part): Promise<void>;
+    /**
+     * Sends an error at this position, which ends an open message; the stream goes on.
+     *
+     * @param {AgentError} error
+     */
+    sendError(error: AgentError): Promise<void>;
     /** Waits until a frame may be sent; throws the error that ended the call. */
     ready(): Promise<void>;
     /** No more messages: an empty last frame, which needs no credit. */

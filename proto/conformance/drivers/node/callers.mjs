@@ -1,0 +1,173 @@
+/** The commands of callers. */
+
+import { createHash } from 'node:crypto';
+
+import { bodyOf, messageJson, messageOf, valueJson } from './values.mjs';
+
+const LISTED_MAX = 100;
+
+/** A call whose reply is read step by step. */
+class Reading {
+  #reply;
+  #reader;
+
+  constructor(reply, exchange, abort) {
+    this.#reply = reply;
+    this.exchange = exchange;
+    this.abort = abort;
+  }
+
+  #started(start) {
+    if (this.#reader === undefined) {
+      this.#reader = start(this.#reply);
+      this.#reply = undefined; // Whoever keeps it keeps all its messages.
+    }
+    return this.#reader;
+  }
+
+  get #messages() {
+    return this.#started((reply) => reply.messages({ errors: true }));
+  }
+
+  async next() {
+    const { value, done } = await this.#messages.next();
+    return done ? { end: true } : { message: messageJson(value) };
+  }
+
+  async nextPart() {
+    const { value, done } = await this.#started((reply) => reply.parts()).next();
+    return done ? { end: true } : { piece: valueJson(value) };
+  }
+
+  async rest() {
+    let count = 0;
+    let bytes = 0;
+    const digest = createHash('sha256');
+    const messages = [];
+    for await (const message of this.#messages) {
+      count += 1;
+      bytes += message.content.length;
+      digest.update(message.content);
+      if (count <= LISTED_MAX) messages.push(messageJson(message));
+    }
+    const listed = count <= LISTED_MAX ? { messages } : {};
+    return { ...listed, count, bytes, sha256: digest.digest('hex') };
+  }
+
+  async leave() {
+    if (this.#reader !== undefined) await this.#reader.return();
+    else this.#reply.cancel();
+  }
+}
+
+/** A watch. */
+class Following {
+  #watch;
+
+  constructor(watch, abort) {
+    this.#watch = watch;
+    this.abort = abort;
+  }
+
+  async next() {
+    const { value, done } = await this.#watch.next();
+    if (done) return { end: true };
+    const { revision, registered, deregistered } = value;
+    return { change: { revision, registered: registered.map(({ name }) => name), deregistered } };
+  }
+
+  async leave() {
+    await this.#watch.return();
+  }
+}
+
+/** Calls that are open here, by the names that the runner gave them. */
+export class Callers {
+  #clients;
+  #context;
+  #streams = new Map();
+
+  constructor(clients, context) {
+    this.#clients = clients;
+    this.#context = context;
+    this.commands = {
+      call: (command, signal) => this.#call(command, signal),
+      stream: (command) => this.#start('stream', command),
+      open: (command) => this.#start('open', command),
+      next: (command, signal) => this.#reading(command, signal).next(),
+      next_part: (command, signal) => this.#reading(command, signal).nextPart(),
+      rest: (command, signal) => this.#reading(command, signal).rest(),
+      leave: (command) => this.#streams.get(command.of).leave(),
+      put: (command, signal) => this.#put(command, signal),
+      finish: (command) => this.#streams.get(command.of).exchange.end(),
+      send: (command, signal) => this.#send(command, signal),
+      discover: (command, signal) => this.#discover(command, signal),
+      watch: (command) => this.#watch(command),
+    };
+  }
+
+  #options(command, signal) {
+    const { ext, trace, sender, window, detach, lazy, ack, observe, under } = command;
+    const { timeout_ms: timeoutMs } = command;
+    const given = { ext, trace, sender, window, detach, lazy, ack, observe, timeoutMs };
+    const said = Object.entries(given).filter(([, value]) => value !== undefined);
+    const parent = under === undefined ? null : this.#context(under);
+    return { ...Object.fromEntries(said), parent, signal };
+  }
+
+  /** To cancel a step is to abort the signal that its call was made with. */
+  #reading({ of }, signal) {
+    const stream = this.#streams.get(of);
+    signal.addEventListener('abort', () => stream.abort.abort(signal.reason), { once: true });
+    return stream;
+  }
+
+  async #call(command, signal) {
+    const client = this.#clients.get(command.client);
+    const options = this.#options(command, signal);
+    const value = await client.call(command.to, bodyOf(command.body), options);
+    return value === null ? {} : { value: valueJson(value) };
+  }
+
+  async #start(verb, command) {
+    const client = this.#clients.get(command.client);
+    const abort = new AbortController();
+    const options = this.#options(command, abort.signal);
+    const reply = client[verb](command.to, bodyOf(command.body), options);
+    const exchange = verb === 'open' ? reply : undefined;
+    this.#streams.set(command.as, new Reading(reply, exchange, abort));
+  }
+
+  async #put(command, signal) {
+    await this.#streams.get(command.of).exchange.send(messageOf(command.body), { signal });
+  }
+
+  async #send(command, signal) {
+    const client = this.#clients.get(command.client);
+    await client.send(command.to, bodyOf(command.body), this.#options(command, signal));
+  }
+
+  async #discover(command, signal) {
+    const { namespace = '', recursive, inclusive, detailed = false, labels } = command;
+    const options = { recursive, inclusive, detailed, labels, signal };
+    const cards = await this.#clients.get(command.client).discover(namespace, options);
+    return { agents: cards.map((card) => cardJson(card, detailed)) };
+  }
+
+  async #watch(command) {
+    const { namespace = '', recursive, inclusive, detailed, labels } = command;
+    const abort = new AbortController();
+    const options = { recursive, inclusive, detailed, labels, signal: abort.signal };
+    if (command.from_revision !== undefined) options.fromRevision = command.from_revision;
+    const watch = this.#clients.get(command.client).watch(namespace, options);
+    this.#streams.set(command.as, new Following(watch, abort));
+  }
+}
+
+function cardJson({ name, description, version, labels, operations, replicas }, isDetailed) {
+  if (!isDetailed) return { name, description };
+  const listed = operations.map((each) =>
+    Object.fromEntries(Object.entries(each).filter(([, value]) => value !== '')),
+  );
+  return { name, description, version, labels, operations: listed, replicas };
+}
