@@ -15,16 +15,16 @@ async function* mirror(messages) {
 
 function generate(emit) {
   return async function* generate({ count, bytes }) {
-    let sent = 0;
+    let made = 0;
     try {
-      while (sent < count) {
+      while (made < count) {
         const content = Buffer.alloc(bytes);
-        content.writeBigUInt64BE(BigInt(sent));
+        content.writeBigUInt64BE(BigInt(made));
+        made += 1; // Whoever leaves now got this one.
         yield content;
-        sent += 1;
       }
     } finally {
-      emit({ event: 'generated', count: sent });
+      emit({ event: 'generated', count: made });
     }
   };
 }
