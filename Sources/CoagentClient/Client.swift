@@ -297,7 +297,7 @@ public final class Client: Sendable {
       } else {
         return false
       }
-      if !options.reconnects || !error.isPassing { return true }
+      if !options.reconnects { return true }
       state.reconnecting = Task { [weak self] in await Self.reconnect { self } }
       return false
     }

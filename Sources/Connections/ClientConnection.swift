@@ -108,7 +108,8 @@ public final class ClientConnection {
   public func refuse(_ reason: Reason, _ message: String, into events: inout [ClientEvent]) {
     guard phase != .down else { return }
     writeError(id: nil, ClientFailure(reason, message), isPosition: false)
-    fail(ClientFailure(reason, "the sidecar broke the protocol: \(message)"), into: &events)
+    let broken = "what came is not the protocol (\(reason.rawValue)): \(message)"
+    fail(ClientFailure(.connectionLost, broken), into: &events)
   }
 
   // MARK: - Time
@@ -175,6 +176,8 @@ public final class ClientConnection {
         contentBytesMax: contentBytesMax, heartbeatMs: heartbeatMs)
       events.append(.opened(welcome))
     case .error: fail(ClientFailure(header), into: &events)
+    // A later version's, which this one can do without.
+    case .unknown: break
     default: refuse(.badID, "\(header[.op].text) before welcome", into: &events)
     }
   }

@@ -74,7 +74,8 @@ public struct ReplyParts: AsyncSequence, Sendable {
 
   public struct Iterator: AsyncIteratorProtocol {
     private var reading: Reading
-    private var isFirst = true
+    /// Of the message that is under way.
+    private var contentType: String?
 
     init(_ source: ReplySource) { reading = Reading(source) }
 
@@ -83,11 +84,13 @@ public struct ReplyParts: AsyncSequence, Sendable {
     public mutating func next() async throws -> ReplyPart? {
       switch try await reading.step({ call in try await call.inbox.nextEntry() }) {
       case .piece(let piece):
-        let part = ReplyPart(message: Message(piece), isFirst: isFirst, isLast: !piece.isPart)
-        isFirst = part.isLast
-        return part
+        let isFirst = contentType == nil
+        var message = Message(piece)
+        if let contentType { message.contentType = contentType }
+        contentType = piece.isPart ? message.contentType : nil
+        return ReplyPart(message: message, isFirst: isFirst, isLast: !piece.isPart)
       case .failure(let error):
-        isFirst = true
+        contentType = nil
         throw reading.located(error)
       case nil: return nil
       }
@@ -99,7 +102,7 @@ public struct ReplyParts: AsyncSequence, Sendable {
 
 /// A frame of a reply: a message, or a part of one.
 public struct ReplyPart: Sendable {
-  /// The content of this frame. Type, content type and ext stand in a message's first.
+  /// The content of this frame, with its message's content type; type and ext stand in the first.
   public let message: Message
   public let isFirst: Bool
   public let isLast: Bool

@@ -69,7 +69,7 @@ import Wire
   @Test func aFrameForAnIDNeverOpenedEndsTheConnection() {
     let conversation = Conversation()
     let events = conversation.hear(#"{"op":"data","id":9}"#, "?")
-    #expect(short(events) == ["down invalid_argument bad_id"])
+    #expect(short(events) == ["down unavailable connection_lost"])
     #expect(conversation.said().count == 1)
   }
 

@@ -28,7 +28,7 @@ import Wire
 
   @Test func anythingButWelcomeIsRefused() {
     let conversation = Conversation(greetingWith: nil, name: nil)
-    #expect(short(conversation.hear(#"{"op":"ping"}"#)) == ["down invalid_argument bad_id"])
+    #expect(short(conversation.hear(#"{"op":"ping"}"#)) == ["down unavailable connection_lost"])
   }
 }
 

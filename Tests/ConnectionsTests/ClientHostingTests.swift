@@ -79,6 +79,6 @@ import Wire
     let conversation = Conversation()
     _ = conversation.hear(#"{"op":"call","id":4,"to":"a"}"#)
     let events = conversation.hear(#"{"op":"call","id":2,"to":"a"}"#)
-    #expect(short(events) == ["cancelled 4 connection_lost", "down invalid_argument bad_id"])
+    #expect(short(events) == ["cancelled 4 connection_lost", "down unavailable connection_lost"])
   }
 }

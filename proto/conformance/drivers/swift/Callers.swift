@@ -36,8 +36,8 @@ extension Driver {
     }
     switch reply.messages.count {
     case 0: return .object([])
-    case 1: return object(("value", Report.message(reply.messages[0])))
-    default: return object(("values", .array(reply.messages.map { Report.message($0) })))
+    case 1: return object(("value", try Report.value(reply.messages[0])))
+    default: return object(("values", .array(try reply.messages.map { try Report.value($0) })))
     }
   }
 
@@ -137,7 +137,7 @@ actor OpenStream {
 
   private func nextMessage() async throws -> JSON {
     guard let outcome = try await take() else { return object(("end", .truth(true))) }
-    return object(("message", Report.outcome(outcome)))
+    return object(("message", try Report.outcome(outcome)))
   }
 
   private func nextPiece() async throws -> JSON {
@@ -147,7 +147,7 @@ actor OpenStream {
       guard let part = try await iterator.next() else { return object(("end", .truth(true))) }
       return object(("piece", Report.message(part.message)))
     } catch let error as AgentError where !iterator.isOver {
-      return object(("piece", Report.outcome(.failure(error))))
+      return object(("piece", try Report.outcome(.failure(error))))
     }
   }
 
@@ -157,7 +157,7 @@ actor OpenStream {
     var hash = SHA256()
     while let outcome = try await take() {
       number += 1
-      if number <= Self.listedMax { listed.append(Report.outcome(outcome)) }
+      if number <= Self.listedMax { listed.append(try Report.outcome(outcome)) }
       guard case .success(let message) = outcome else { continue }
       bytes += message.content.count
       hash.update(message.content)

@@ -63,6 +63,12 @@ enum Report {
     return .object(members)
   }
 
+  /// A message that somebody asked for as a value: what says that it is JSON must be.
+  static func value(_ message: Message) throws -> JSON {
+    if message.isJSON { _ = try message.json() }
+    return self.message(message)
+  }
+
   private static func content(_ message: Message) -> (String, JSON) {
     if message.content.count > shownBytesMax { return ("bytes", count(message.content.count)) }
     if message.isText { return ("text", .string(message.text)) }
@@ -105,9 +111,9 @@ enum Report {
   }
 
   /// A message, or an error at a position.
-  static func outcome(_ outcome: Result<Message, AgentError>) -> JSON {
+  static func outcome(_ outcome: Result<Message, AgentError>) throws -> JSON {
     switch outcome {
-    case .success(let message): return self.message(message)
+    case .success(let message): return try value(message)
     case .failure(let error):
       let words = [("code", error.code.rawValue), ("reason", error.reason)]
       return object(("failed", .object(words.map { .init($0, .string($1)) })))
