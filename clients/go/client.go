@@ -214,9 +214,10 @@ func (c *Client) lookAtDeadlines() {
 		return
 	}
 	connection.mu.Lock()
-	var calls []*ownCall
+	type expiring interface{ expire(now time.Time) bool }
+	var calls []expiring
 	for _, each := range connection.open {
-		if call, ok := each.(*ownCall); ok {
+		if call, ok := each.(expiring); ok {
 			calls = append(calls, call)
 		}
 	}

@@ -47,7 +47,7 @@ type discoverOptions struct {
 	Recursive    bool              `json:"recursive"`
 	Inclusive    bool              `json:"inclusive"`
 	Detailed     bool              `json:"detailed"`
-	Labels       map[string]string `json:"labels"`
+	Labels       map[string]string `json:"labels,omitempty"`
 	FromRevision *int64            `json:"from_revision,omitempty"`
 }
 
@@ -78,7 +78,7 @@ func FromRevision(revision int64) DiscoverOption {
 }
 
 func discoverQuery(namespace string, options []DiscoverOption) discoverOptions {
-	query := discoverOptions{Namespace: namespace, Labels: map[string]string{}}
+	query := discoverOptions{Namespace: namespace}
 	for _, option := range options {
 		option.applyToDiscover(&query)
 	}

@@ -19,9 +19,7 @@ type hostedCall struct {
 	connection   *connection
 	registration *Registration
 	id           int64
-	ctx          context.Context
-	cancel       context.CancelCauseFunc
-	release      context.CancelFunc // Frees the timer of ctx.
+	ctx          *callContext
 	request      Request
 	sender       Sender
 	sending      sending
@@ -59,41 +57,14 @@ func newHostedCall(
 		if contentType == "" {
 			contentType = JSON
 		}
+		h.request.hasMessage = true
 		h.input.put(Message{content, contentType, h.request.kind, h.request.ext, nil})
 	}
 	if !hasInput {
 		h.input.end(nil)
 	}
-	h.prepare(header.Integer(wire.TimeoutMS))
+	h.ctx = newCallContext(h, header.Integer(wire.TimeoutMS))
 	return h
-}
-
-// prepare makes the context of the call.
-func (h *hostedCall) prepare(timeoutMS int64) {
-	ctx := context.Background()
-	h.release = func() {}
-	if timeoutMS > 0 {
-		timeout := time.Duration(min(timeoutMS, int64(1e12))) * time.Millisecond
-		ctx, h.release = context.WithTimeoutCause(ctx, timeout,
-			failure(DeadlineExceeded, "deadline", "the call's time ran out"))
-	}
-	ctx, h.cancel = context.WithCancelCause(ctx)
-	h.ctx = &callContext{ctx, h}
-}
-
-// callContext is the context of an agent's function: FromContext finds the request in it.
-type callContext struct {
-	context.Context
-	call *hostedCall
-}
-
-type requestKey struct{}
-
-func (c *callContext) Value(key any) any {
-	if _, ok := key.(requestKey); ok {
-		return &c.call.request
-	}
-	return c.Context.Value(key)
 }
 
 // Frames
@@ -104,13 +75,29 @@ func (h *hostedCall) onOK()                                      {}
 func (h *hostedCall) onError(header *wire.Header)                { h.stop(errorFrom(header, "")) }
 
 func (h *hostedCall) onCancel(reason string) {
-	err := failure(Cancelled, "cancelled", "the call was cancelled")
 	if reason == "deadline" {
-		err = failure(DeadlineExceeded, "deadline", "the call's time ran out")
-	} else if reason != "" {
+		h.late()
+		return
+	}
+	err := failure(Cancelled, "cancelled", "the call was cancelled")
+	if reason != "" {
 		err.Reason = reason
 	}
 	h.stop(err)
+}
+
+func (h *hostedCall) late() {
+	h.stop(failure(DeadlineExceeded, "deadline", "the call's time ran out"))
+}
+
+// expire ends the call if the sidecar did not keep its deadline, a second late. It tells whether
+// the call has one.
+func (h *hostedCall) expire(now time.Time) bool {
+	deadline, ok := h.ctx.Deadline()
+	if ok && now.Sub(deadline) > lateness {
+		h.late()
+	}
+	return ok
 }
 
 func (h *hostedCall) onLost(err *Error) {
@@ -127,7 +114,12 @@ func (h *hostedCall) stop(err *Error) {
 	h.mu.Unlock()
 	h.sending.close(err)
 	h.input.end(err)
-	h.cancel(err)
+	kind := context.Canceled
+	if err.Code == DeadlineExceeded {
+		kind = context.DeadlineExceeded
+	}
+	err.cause = kind
+	h.ctx.end(kind, err)
 }
 
 func (h *hostedCall) grant(bytes int64) {
@@ -154,8 +146,7 @@ func (h *hostedCall) run() {
 			slog.String("agent", h.request.address), slog.Any("error", err))
 	}
 	h.end(err)
-	h.cancel(context.Canceled)
-	h.release()
+	h.ctx.end(context.Canceled, errEnded())
 }
 
 // handle runs the agent's function, in the session that the call belongs to.

@@ -131,6 +131,9 @@ func (h *hosting) called(c *connection, id int64, header *wire.Header, content [
 	call := newHostedCall(c, registration, id, header, content)
 	if c.adopt(id, call) {
 		h.start(call.run)
+		if !call.ctx.deadline.IsZero() {
+			h.client.watchDeadlines()
+		}
 	}
 }
 

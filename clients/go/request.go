@@ -21,6 +21,7 @@ type Request struct {
 	isNew         bool
 	isSend        bool
 	isObservation bool
+	hasMessage    bool
 
 	once    sync.Once
 	message *Message
@@ -68,6 +69,12 @@ func (r *Request) IsSend() bool { return r.isSend }
 
 // IsObservation tells that the message is to take note of, not to act on.
 func (r *Request) IsObservation() bool { return r.isObservation }
+
+// HasMessage tells that the first message came with the call: Message need not wait for it.
+func (r *Request) HasMessage() bool { return r.hasMessage }
+
+// Client is the one that hosts the agent, to call others with.
+func (r *Request) Client() *Client { return r.call.client }
 
 // TimeLeft is the time until the caller stops waiting; false if it has no deadline.
 func (r *Request) TimeLeft() (time.Duration, bool) {

@@ -2,6 +2,7 @@ package coagent
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -18,7 +19,8 @@ type sending struct {
 	mu     sync.Mutex
 	window int64
 	inPart bool          // A message was begun with parts and goes on.
-	isBusy bool          // Somebody sends a message that takes several steps.
+	isBusy bool          // Somebody sends, or is about to.
+	line   []*turn       // Who waits for the messages of others to be complete, in order.
 	err    error         // Why nothing can be sent any more.
 	change chan struct{} // Closed at the next change; nil while nobody waits.
 }
@@ -91,26 +93,61 @@ func (s *sending) ready(ctx context.Context) error {
 	}
 }
 
-// begin waits for the messages of others to be complete. It leaves mu locked if it succeeds.
+// turn is a place in the line of those who want to send.
+type turn struct{ come chan struct{} }
+
+// begin waits for the messages of others to be complete. It leaves mu locked if it succeeds; then
+// finish lets the next one in.
 func (s *sending) begin(ctx context.Context) error {
 	s.mu.Lock()
-	for s.isBusy && s.err == nil {
-		if err := s.wait(ctx); err != nil {
-			s.mu.Unlock()
-			return err
-		}
-	}
 	if s.err != nil {
 		defer s.mu.Unlock()
 		return s.err
 	}
-	s.isBusy = true
+	if s.isBusy {
+		mine := &turn{make(chan struct{})}
+		s.line = append(s.line, mine)
+		s.mu.Unlock()
+		select {
+		case <-mine.come:
+			s.mu.Lock()
+		case <-ctx.Done():
+			s.mu.Lock()
+			s.leave(mine)
+			s.mu.Unlock()
+			return ctx.Err()
+		}
+	} else {
+		s.isBusy = true
+	}
+	if s.err != nil {
+		defer s.finish()
+		return s.err
+	}
 	return nil
 }
 
+// leave gives up a turn, which may just have come.
+func (s *sending) leave(mine *turn) {
+	for i, each := range s.line {
+		if each == mine {
+			s.line = slices.Delete(s.line, i, i+1)
+			return
+		}
+	}
+	s.next()
+}
+
+// next lets the next one in.
+func (s *sending) next() {
+	if s.isBusy = len(s.line) > 0; s.isBusy {
+		close(s.line[0].come)
+		s.line = slices.Delete(s.line, 0, 1)
+	}
+}
+
 func (s *sending) finish() {
-	s.isBusy = false
-	s.changed()
+	s.next()
 	s.mu.Unlock()
 }
 

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	coagent "github.com/coagent/coagent/clients/go"
+)
+
+// scriptedCall is a call that does what the runner says next.
+type scriptedCall struct {
+	ctx     context.Context
+	request *coagent.Request
+	out     *coagent.Sender
+	turn    sync.Mutex // Of the commands that send.
+	once    sync.Once
+	result  chan error
+}
+
+// finish ends the call; only the first counts.
+func (s *scriptedCall) finish(err error) { s.once.Do(func() { s.result <- err }) }
+
+// release ends a call that nobody will tell to.
+func (s *scriptedCall) release() { s.finish(context.Canceled) }
+
+// handle runs a scripted call.
+func (d *driver) handle(
+	ctx context.Context, request *coagent.Request, out *coagent.Sender, isStubborn bool,
+	instance string,
+) error {
+	call := &scriptedCall{ctx: ctx, request: request, out: out, result: make(chan error, 1)}
+	d.mu.Lock()
+	d.lastCall++
+	name := fmt.Sprintf("h%d", d.lastCall)
+	d.calls[name] = call
+	d.mu.Unlock()
+	defer func() {
+		d.mu.Lock()
+		delete(d.calls, name)
+		d.mu.Unlock()
+	}()
+	told, err := calledJSON(request)
+	if err != nil {
+		return err
+	}
+	told["call"] = name
+	if instance != "" {
+		told["instance"] = instance
+	}
+	d.emit(told)
+	select {
+	case err := <-call.result:
+		return err
+	case <-ctx.Done():
+	}
+	d.emit(object{"event": "cancelled", "call": name})
+	if isStubborn {
+		return <-call.result
+	}
+	return context.Cause(ctx)
+}
+
+func calledJSON(request *coagent.Request) (object, error) {
+	told := object{
+		"event": "called", "address": request.Address(), "type": request.Type(),
+		"sender": request.Sender(), "trace": request.Trace(), "new": request.IsNew(),
+		"oneway": request.IsSend(), "observe": request.IsObservation(),
+	}
+	if len(request.Ext()) > 0 {
+		told["ext"] = request.Ext()
+	}
+	if left, ok := request.TimeLeft(); ok {
+		told["time_left_ms"] = left.Milliseconds()
+	}
+	if request.HasMessage() {
+		message, err := request.Message()
+		if err != nil {
+			return nil, err
+		}
+		if len(message.Content) > 0 || message.IsText() {
+			if told["message"], err = messageJSON(message); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return told, nil
+}
+
+// scripted does the commands for a call that is handled here.
+func (d *driver) scripted(ctx context.Context, c command) (object, error) {
+	d.mu.Lock()
+	call := d.calls[c.Call]
+	d.mu.Unlock()
+	if call == nil {
+		return nil, fmt.Errorf("no call %q", c.Call)
+	}
+	if c.Do == "input" {
+		message, err := call.request.Next(ctx)
+		if err == io.EOF {
+			return object{"end": true}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		told, err := messageJSON(message)
+		return object{"message": told}, err
+	}
+	call.turn.Lock()
+	defer call.turn.Unlock()
+	return nil, call.step(ctx, c)
+}
+
+// step does what sends or ends. Where sending fails, the call is cancelled, and says so itself.
+func (s *scriptedCall) step(ctx context.Context, c command) error {
+	switch c.Do {
+	case "fail":
+		s.finish(failure(c))
+		return nil
+	case "fail_at":
+		return s.out.SendError(ctx, failure(c))
+	case "forward":
+		body, err := c.Body.body()
+		if err != nil {
+			return err
+		}
+		s.finish(s.out.Forward(s.ctx, c.To, body))
+		return nil
+	}
+	if c.Body == nil {
+		s.finish(nil)
+		return nil
+	}
+	message, err := c.Body.message()
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.Do == "answer":
+		err := s.out.SendLast(ctx, message)
+		s.finish(err)
+		if s.ctx.Err() != nil {
+			return nil
+		}
+		return err
+	case c.Part:
+		err = s.out.SendPart(ctx, message)
+	default:
+		err = s.out.Send(ctx, message)
+	}
+	if s.ctx.Err() != nil {
+		return nil // What a cancelled call would send goes nowhere.
+	}
+	return err
+}
+
+// failure is the error that a command names: one with a code, or an ordinary one.
+func failure(c command) error {
+	if c.Code != "" {
+		return &coagent.Error{Code: coagent.Code(c.Code), Reason: c.Reason, Message: c.Message,
+			Details: c.Details}
+	}
+	failed := ordinary{text: c.Message}
+	if failed.text == "" {
+		failed.text = "failed"
+	}
+	if c.Cause != nil {
+		failed.cause = errors.New(*c.Cause)
+	}
+	return failed
+}
+
+// ordinary is an error as any program may have it.
+type ordinary struct {
+	text  string
+	cause error
+}
+
+func (o ordinary) Error() string { return o.text }
+func (o ordinary) Unwrap() error { return o.cause }
+
+// scriptedSession is an instance of the agent `sessions`.
+type scriptedSession struct {
+	driver     *driver
+	name       string
+	isStubborn bool
+}
+
+func (d *driver) sessions(isStubborn bool) coagent.Agent {
+	open := func(ctx context.Context) (*scriptedSession, error) {
+		d.mu.Lock()
+		d.lastInstance++
+		s := &scriptedSession{d, fmt.Sprintf("i%d", d.lastInstance), isStubborn}
+		d.mu.Unlock()
+		request, _ := coagent.FromContext(ctx)
+		d.emit(object{"event": "opened", "instance": s.name, "address": request.Address()})
+		return s, nil
+	}
+	return coagent.Sessions(open, coagent.HandlerOperation("handle", (*scriptedSession).handle))
+}
+
+func (s *scriptedSession) handle(
+	ctx context.Context, request *coagent.Request, out *coagent.Sender,
+) error {
+	return s.driver.handle(ctx, request, out, s.isStubborn, s.name)
+}
+
+// Closed is the close hook.
+func (s *scriptedSession) Closed(reason string) {
+	s.driver.emit(object{"event": "closed", "instance": s.name, "reason": reason})
+}
