@@ -31,6 +31,9 @@ export GOFLAGS := -mod=mod
 export GOPROXY := off
 export GOTOOLCHAIN := local
 
+GO_FILES := clients/go examples proto/conformance/drivers/go
+GOFMT = "$$($(GO) env GOROOT)/bin/gofmt"
+
 # What tests and examples start: the binaries of the debug build, and those of Go.
 export COAGENT_BIN ?= $(abspath $(BUILD))/debug
 export COAGENTD ?= $(COAGENT_BIN)/coagentd
@@ -54,10 +57,10 @@ release: $(SETUP) ## the daemon and the CLI, optimised, statically linked Swift 
 	$(SWIFT_RELEASE) --product coagentd
 	$(SWIFT_RELEASE) --product coagent
 
-test: test-swift test-proto test-python test-node test-integration test-examples ## everything that must hold
+test: test-swift test-proto test-python test-node test-go test-integration test-examples ## everything that must hold
 	@echo "make test: all passed"
 
-.PHONY: build-go test-swift test-proto test-python test-node test-integration test-examples
+.PHONY: build-go test-swift test-proto test-python test-node test-go test-integration test-examples
 
 test-swift: build ## the Swift unit tests and the tidy checks
 	swift test --build-path $(BUILD) --skip-build
@@ -73,10 +76,16 @@ test-node: $(SETUP) build ## the Node client: types, declarations and tests
 	clients/node/check
 	cd clients/node && node --test test/
 
-test-integration: $(SETUP) build ## real daemon, real clients, real sockets
+test-go: $(SETUP) build ## the Go client: vet and tests, these with the race detector too
+	cd clients/go && $(GO) vet ./... && $(GO) test ./...
+	cd clients/go && CGO_ENABLED=1 $(GO) test -race ./...
+	cd proto/conformance/drivers/go && $(GO) vet ./...
+
+test-integration: $(SETUP) build build-go ## real daemon, real clients, real sockets
 	$(PYTHON) -m pytest Tests/integration
 
 build-go: $(SETUP)
+	cd proto/conformance/drivers/go && $(GO) build -o $(COAGENT_GO_BIN)/driver .
 	cd examples && $(GO) build -o $(COAGENT_GO_BIN)/ ./...
 
 test-examples: $(SETUP) build build-go ## the demo, the stories and what the README shows, with the debug build
@@ -84,14 +93,16 @@ test-examples: $(SETUP) build build-go ## the demo, the stories and what the REA
 	$(PYTHON) scripts/demo
 	$(PYTHON) -m pytest examples
 
-lint: $(SETUP) ## style: swift format, ruff, mypy
+lint: $(SETUP) ## style: swift format, gofmt, ruff, mypy
 	swift format lint --strict --parallel --recursive $(SWIFT_FILES)
 	$(VENV)/bin/ruff check --config scripts/ruff.toml $(PYTHON_FILES)
 	cd clients/python && ../../$(VENV)/bin/ruff check
 	cd clients/python && ../../$(VENV)/bin/mypy
+	unformatted=$$($(GOFMT) -l $(GO_FILES)) && test -z "$$unformatted" || { echo "gofmt: $$unformatted"; false; }
 
-format: $(SETUP) ## rewrites Swift and Python in the house style
+format: $(SETUP) ## rewrites Swift, Go and Python in the house style
 	swift format --in-place --parallel --recursive $(SWIFT_FILES)
+	$(GOFMT) -w $(GO_FILES)
 	$(VENV)/bin/ruff check --config scripts/ruff.toml --fix $(PYTHON_FILES)
 	cd clients/python && ../../$(VENV)/bin/ruff check --fix
 
