@@ -12,7 +12,7 @@ var errUnknownFruit = errors.New("unknown fruit")
 
 var prices = map[string]int{"apple": 3}
 
-// faulty fails, so that the caller sees what becomes of an error.
+// faulty fails for most fruit, so that the caller sees what becomes of an error.
 //
 //	coagent call faulty -d '"anything"'    # internal/agent_error, with type and cause
 func faulty(ctx context.Context, fruit string) (int, error) {

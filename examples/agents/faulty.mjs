@@ -1,4 +1,4 @@
-// faulty: always throws, so that the caller sees what becomes of an error.
+// faulty: fails for most fruit, so that the caller sees what becomes of an error.
 //
 // coagent call faulty -d '"anything"'    # internal/agent_error, with type and cause
 

@@ -1,20 +1,28 @@
 import CoagentClient
 
-// faulty: always throws, so that the caller sees what becomes of an error.
+// faulty: fails for most fruit, so that the caller sees what becomes of an error.
 //
-// coagent call faulty -d 'apple'         # internal/agent_error, with its type
-// coagent call faulty                    # invalid_argument, with a reason of its own
+// coagent call faulty -d '"anything"'    # internal/agent_error, with type and cause
 
-struct NoPrice: Error, CustomStringConvertible {
+private struct UnknownFruit: Error, CustomStringConvertible {
+  let description = "unknown fruit"
+}
+
+/// An error that tells what it came from.
+private struct NoPrice: CausedError, CustomStringConvertible {
   let fruit: String
+  let cause: (any Error)?
   var description: String { "no price for \(fruit)" }
 }
 
+private let prices = ["apple": 3]
+
 func registerFaulty(_ client: Client) async throws {
-  try await client.register("faulty", AgentProfile("Throws an error")) { request, _ in
-    if request.text.isEmpty {
-      throw AgentError(.invalidArgument, reason: "no_fruit", "name a fruit")
-    }
-    throw NoPrice(fruit: try request.decode(String.self))
-  }
+  try await client.register(
+    "faulty", AgentProfile("Throws an error with a cause"),
+    returning: { request in
+      let fruit = try request.decode(String.self)
+      guard let price = prices[fruit] else { throw NoPrice(fruit: fruit, cause: UnknownFruit()) }
+      return price
+    })
 }

@@ -16,7 +16,8 @@ func registerPlanner(_ client: Client) async throws {
     var step = 0
     for try await word in client.stream("words", goal) {
       step += 1
-      try await reply.send("  \(step). \(word.text)\n")
+      let word = word.text.split(separator: " ").joined(separator: " ")
+      try await reply.send("  \(step). \(word)\n")
     }
   }
 }
