@@ -68,6 +68,9 @@ func (m *Message) Decode(value any) error {
 		*target = m.Content
 		return nil
 	case *json.RawMessage:
+		if !m.IsJSON() || (len(m.Content) > 0 && !json.Valid(m.Content)) {
+			return m.unfit("is not JSON")
+		}
 		*target = m.Content
 		return nil
 	case *any:

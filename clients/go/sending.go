@@ -166,7 +166,7 @@ func (s *sending) send(ctx context.Context, message *Message, end bool) error {
 		if err := s.ready(ctx); err != nil {
 			return s.broken(err, at > 0)
 		}
-		stop := cutAt(content, at, message)
+		stop := s.cutAt(content, at, message)
 		isLast := stop == len(content)
 		if err := s.write(message, content[at:stop], !isLast, end && isLast, at == 0); err != nil {
 			return err
@@ -188,7 +188,7 @@ func (s *sending) sendPart(ctx context.Context, message *Message) error {
 		if err := s.ready(ctx); err != nil {
 			return err
 		}
-		stop := cutAt(content, at, message)
+		stop := s.cutAt(content, at, message)
 		if err := s.write(message, content[at:stop], true, false, !s.inPart); err != nil {
 			return err
 		}
@@ -287,13 +287,13 @@ func (s *sending) write(message *Message, content []byte, isPart, end, isFirst b
 }
 
 // cutAt is where the piece that starts at at stops: texts are cut between characters.
-func cutAt(content []byte, at int, message *Message) int {
-	stop := at + wire.PartBytesMax
+func (s *sending) cutAt(content []byte, at int, message *Message) int {
+	stop := at + int(min(wire.PartBytesMax, s.connection.contentBytesMax.Load()))
 	if stop >= len(content) {
 		return len(content)
 	}
 	if message.IsText() {
-		for back := 0; back < utf8.UTFMax-1 && !utf8.RuneStart(content[stop]); back++ {
+		for back := 0; back < utf8.UTFMax-1 && stop > at+1 && !utf8.RuneStart(content[stop]); back++ {
 			stop--
 		}
 	}

@@ -39,6 +39,9 @@ func (d *driver) calling(ctx context.Context, begin func(), c command) (object, 
 		if err != nil {
 			return nil, err
 		}
+		// Without a deadline Send makes a context of its own, and tells of that as of waiting.
+		parent, cancel := context.WithTimeout(parent, coagent.CallTimeout)
+		defer cancel()
 		return nil, client.Send(begunContext{parent, begin}, c.To, body, sendOptions(c, options)...)
 	}
 	parent, messageOptions, err := d.parent(ctx, c)

@@ -96,9 +96,6 @@ func messageJSON(message *coagent.Message) (object, error) {
 		if err := message.Decode(&decoded); err != nil {
 			return nil, err
 		}
-		if !json.Valid(decoded) {
-			return nil, fmt.Errorf("content that is no JSON: %.100q", decoded)
-		}
 		told["json"] = decoded
 	default:
 		told["hex"] = hex.EncodeToString(content)
