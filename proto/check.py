@@ -215,7 +215,7 @@ def check_frames() -> tuple[int, int, set[str]]:
     return len(names), hostile, used
 
 
-OPENS = {"register", "call", "send", "close"}
+OPENS = {"register", "call", "send", "close", "publish", "subscribe"}
 
 
 def check_step(where: str, step: dict, last: dict[str, int]) -> None:

@@ -42,6 +42,8 @@ REQUIRED = {
     "cancel": ["id"],
     "credit": ["id", "bytes"],
     "send": ["to"],
+    "publish": ["topic", "source"],
+    "subscribe": ["id", "topic"],
     "close": ["id", "to", "reason"],
 }
 CLIENT_OPS = set(REQUIRED) - {"welcome", "close"}

@@ -114,9 +114,12 @@ static inline int find_op(struct coagent_slice op) {
     case 7:
       return is(&op, "welcome")   ? COAGENT_OP_WELCOME
              : is(&op, "goodbye") ? COAGENT_OP_GOODBYE
+             : is(&op, "publish") ? COAGENT_OP_PUBLISH
                                   : COAGENT_OP_UNKNOWN;
     case 8:
       return is(&op, "register") ? COAGENT_OP_REGISTER : COAGENT_OP_UNKNOWN;
+    case 9:
+      return is(&op, "subscribe") ? COAGENT_OP_SUBSCRIBE : COAGENT_OP_UNKNOWN;
     default:
       return COAGENT_OP_UNKNOWN;
   }

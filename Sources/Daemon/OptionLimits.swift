@@ -49,6 +49,9 @@ extension Option {
       "limits.registration_bytes_max", 256...(16 << 20), \.limits.registrationBytesMax,
       "Header and content of one register."),
     .integer(
+      "limits.subscriptions_max", 1...1_000_000, \.limits.subscriptionsMax,
+      "Subscriptions of one connection."),
+    .integer(
       "limits.sessions_max", 1...100_000_000, \.limits.sessionsMax, "Sessions in the sidecar."),
     .integer(
       "limits.connections_max", 1...1_000_000, \.limits.connectionsMax,

@@ -18,6 +18,8 @@ struct HeldFrame {
   var cost: Int
   var isError: Bool
   var isLast: Bool
+  /// When a published message is worth nothing any more, on the router's clock; 0: never.
+  var expires: UInt64 = 0
 
   var size: Int { fieldsLength + contentLength }
 
@@ -54,7 +56,7 @@ struct HeldFrame {
 }
 
 /// One direction of a call, on its way through the sidecar: a window on each side and what waits
-/// between them.
+/// between them. Of a subscription's messages, only the reader's side.
 struct Direction {
   /// What the receiver still permits the sidecar to send. May be overdrawn by one frame.
   var window: Int

@@ -13,6 +13,8 @@ struct IDTable: ~Copyable {
     case registration
     /// A `close` that waits for its `ok`.
     case closing
+    /// A subscription.
+    case subscription
   }
 
   struct Entry {

@@ -10,6 +10,21 @@ public struct AgentMetrics: Sendable {
   public init() {}
 }
 
+/// What is counted of published messages.
+public struct TopicMetrics: Sendable {
+  public internal(set) var published: UInt64 = 0
+  /// Refused, and so read by nobody.
+  public internal(set) var lost: UInt64 = 0
+  /// Those for which there was no recipient.
+  public internal(set) var untaken: UInt64 = 0
+  /// One for each recipient of each message.
+  public internal(set) var delivered: UInt64 = 0
+  /// Those among the delivered that went for want of a window.
+  public internal(set) var dropped: UInt64 = 0
+
+  public init() {}
+}
+
 /// What is counted of everything the router does.
 public struct RouterMetrics: Sendable {
   public internal(set) var calls = AgentMetrics()
@@ -17,6 +32,7 @@ public struct RouterMetrics: Sendable {
   public internal(set) var sends: UInt64 = 0
   public internal(set) var sendsLost: UInt64 = 0
   public internal(set) var framesIn: UInt64 = 0
+  public internal(set) var topics = TopicMetrics()
 
   public init() {}
 }

@@ -138,6 +138,7 @@ struct Replica {
   var isLineNext = false
   /// Calls failed in a row; one that fails fast must not look idle.
   var failures: Int32 = 0
+  var firstSubscription: SubscriptionIndex = -1
   /// No new work; gone when what runs has ended and its sessions are closed.
   var isLeaving = false
 }
@@ -150,6 +151,8 @@ struct AgentState {
   var isSystem = false
   /// Replicas that take nothing new but what belongs to calls in flight.
   var leaving: [ReplicaIndex] = []
+  /// The published message that it was given last, by the router's count.
+  var lastPublication: UInt64 = 0
   var metrics = AgentMetrics()
 }
 
@@ -170,10 +173,12 @@ struct ConnectionState: ~Copyable {
   var mailboxBytes = 0
   /// Ids that the sidecar has opened and that have not ended; they are not the client's.
   var givenIDs: Int32 = 0
+  /// How many of its own ids are subscriptions.
+  var subscriptions = 0
   var isDirty = false
   var isLeaving = false
   var goodbyeTimer: TimerIndex = -1
-  /// Directions with frames for this connection that wait for room in its buffer.
+  /// Directions and subscriptions with frames for this connection that wait for room in its buffer.
   var firstInLine: Int32 = -1
   var lastInLine: Int32 = -1
   /// Directions towards this connection that got no credit because of what waits for it.

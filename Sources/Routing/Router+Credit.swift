@@ -21,6 +21,7 @@ extension Router {
       widen(entry.index, .input, by: credit)
       pump(entry.index, .input)
       grant(entry.index, .input)
+    case .subscription: subscriberGrants(entry.index, credit)
     case .registration, .closing: break
     }
     return nil

@@ -32,7 +32,7 @@ extension Router {
       hostEnded(entry.index, isAbandoned ? .released : .failed)
     case .hosted: passError(entry.index, header, isLast: !header[.more])
     case .closing: sessionClosed(entry.index)
-    case .made, .registration: break
+    case .made, .registration, .subscription: break
     }
     return nil
   }
@@ -109,6 +109,7 @@ extension Router {
     case .registration:
       refuse(connection, id, cancelled)
       withdrawReplica(entry.index)
+    case .subscription: endSubscription(entry.index, cancelled)
     case .hosted, .closing: break
     }
     return nil
@@ -131,6 +132,7 @@ extension Router {
     case .registration:
       refuse(connection, id, failure)
       withdrawReplica(entry.index)
+    case .subscription: endSubscription(entry.index, failure)
     case .closing: sessionClosed(entry.index)
     }
   }

@@ -28,7 +28,7 @@ extension Router {
     switch entry.kind {
     case .hosted: receiveReply(entry.index, header, content)
     case .made: receiveInput(entry.index, header, content)
-    case .registration, .closing: break
+    case .registration, .closing, .subscription: break
     }
     return nil
   }
@@ -217,7 +217,7 @@ extension Router {
     var left = budget
     while let frame = direction.pointee.first, mayPass(call, way, frame.pointee.cost) {
       guard state.pointee.out.pending < Self.bufferedMax, left > 0 else {
-        return joinLine(receiver.connection, call, way)
+        return joinLine(receiver.connection, token(call, way))
       }
       _ = direction.pointee.removeFirst()
       state.pointee.heldBytes -= frame.pointee.size

@@ -129,6 +129,7 @@ extension Router {
     registry.remove(index, from: agent)
     replica.pointee.isLeaving = true
     agents[Int(agent)].leaving.append(index)
+    endSubscriptions(of: index)
     var session = replica.pointee.firstSession
     while session >= 0 {
       let next = sessions.at(session).pointee.nextOnReplica
@@ -211,6 +212,7 @@ extension Router {
     let state = connections.at(connection)
     state.pointee.isLeaving = true
     if state.pointee.goodbyeTimer >= 0 { timers.cancel(state.pointee.goodbyeTimer) }
+    endSubscriptions(ofConnection: connection)
     let lost = state.pointee.replicas + state.pointee.leavingReplicas
     var left: [AgentIndex] = []
     for replica in lost {
@@ -223,7 +225,7 @@ extension Router {
       switch entry.kind {
       case .hosted: loseHosted(entry, connection)
       case .made: loseMade(entry, connection)
-      case .registration, .closing: break
+      case .registration, .closing, .subscription: break
       }
     }
     var orphaned: [SessionIndex] = []
@@ -269,6 +271,7 @@ extension Router {
     let state = connections.at(connection)
     guard !state.pointee.isLeaving else { return }
     state.pointee.isLeaving = true
+    endSubscriptions(ofConnection: connection)
     for replica in state.pointee.replicas { withdrawReplica(replica) }
     state.pointee.goodbyeTimer = timers.set(.goodbye, connection, due: now + timeoutMs)
     relieve()

@@ -50,6 +50,29 @@ public struct AgentView {
   public let metrics: AgentMetrics
 }
 
+/// A topic or pattern that somebody subscribes to, as it is shown.
+public struct TopicView {
+  /// Good until the router's next event.
+  public let topic: UnsafeRawBufferPointer
+  public let subscriptions: Int
+  /// Messages that matched it since it was first subscribed to.
+  public let published: UInt64
+}
+
+/// One subscription, as it is shown.
+public struct SubscriptionView {
+  public let topic: UnsafeRawBufferPointer
+  /// The agent that it feeds; empty when the connection reads.
+  public let agent: UnsafeRawBufferPointer
+  public let connection: String
+  /// What the connection still permits, and the messages that wait for it to permit more.
+  public let window: Int
+  public let waiting: Int
+  public let delivered: UInt64
+  public let dropped: UInt64
+  public let ageMs: UInt64
+}
+
 /// What the sidecar's own agents may see of the router. None of it is for the hot path.
 extension Router {
   /// Connections of clients.

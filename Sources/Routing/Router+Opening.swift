@@ -53,33 +53,13 @@ extension Router {
   private func open(
     _ connection: ConnectionIndex, _ id: UInt64?, _ header: Header, _ content: Content
   ) -> Failure? {
-    let state = connections.at(connection)
-    if id != nil, state.pointee.ids.count - Int(state.pointee.givenIDs) >= limits.openIDsMax {
-      return Failure(
-        .tooManyIDs, "\(limits.openIDsMax) ids are open on this connection", mayRetry: true)
-    }
+    if id != nil, let failure = tooManyIDs(connection) { return failure }
     if let failure = checkFields(header) { return failure }
-
-    var parent: CallIndex = -1
-    if let parentID = header[.parent] {
-      switch findParent(connection, parentID) {
-      case .success(let found): parent = found
-      case .failure(let failure): return failure.failure
-      }
-    } else if isDraining || state.pointee.isLeaving {
-      return Failure(.draining, "the sidecar takes no new calls", mayRetry: isDraining)
+    let parent: CallIndex
+    switch origin(connection, header) {
+    case .success(let found): parent = found
+    case .failure(let failure): return failure.failure
     }
-    let from = header[.from]
-    if from.count > 0, Address(from) == nil {
-      return Failure(
-        .badAddress, "\"\(from.text)\" is no address", detail: ("field", .text("from")))
-    }
-    if parent < 0, from.count > 0, !isRegistered(from, on: connection) {
-      return Failure(
-        .fromNotRegistered, "\"\(from.text)\" is not registered on this connection",
-        detail: ("field", .text("from")))
-    }
-
     var target: Target
     switch resolve(header[.to]) {
     case .success(let found): target = found
@@ -105,6 +85,47 @@ extension Router {
     // Its `from` is written; from here on nothing ties it to its parent [PAR-4, PAR-10].
     if header[.detach] || (id == nil && parent >= 0) { orphan(call) }
     return nil
+  }
+
+  func tooManyIDs(_ connection: ConnectionIndex) -> Failure? {
+    let state = connections.at(connection)
+    guard state.pointee.ids.count - Int(state.pointee.givenIDs) >= limits.openIDsMax else {
+      return nil
+    }
+    return Failure(
+      .tooManyIDs, "\(limits.openIDsMax) ids are open on this connection", mayRetry: true)
+  }
+
+  /// The call that a new message serves, -1 for none; or why it may not be sent, or not under that
+  /// name [CAL-8, CON-13, DRN-2, PAR-5 to PAR-7].
+  func origin(
+    _ connection: ConnectionIndex, _ header: Header
+  ) -> Result<CallIndex, FailureError> {
+    func refused(_ failure: Failure) -> Result<CallIndex, FailureError> {
+      .failure(FailureError(failure: failure))
+    }
+    var parent: CallIndex = -1
+    if let parentID = header[.parent] {
+      switch findParent(connection, parentID) {
+      case .success(let found): parent = found
+      case .failure(let failure): return .failure(failure)
+      }
+    } else if isDraining || connections.at(connection).pointee.isLeaving {
+      return refused(
+        Failure(.draining, "the sidecar takes no new calls", mayRetry: isDraining))
+    }
+    let from = header[.from]
+    if from.count > 0, Address(from) == nil {
+      return refused(
+        Failure(.badAddress, "\"\(from.text)\" is no address", detail: ("field", .text("from"))))
+    }
+    if parent < 0, from.count > 0, !isRegistered(from, on: connection) {
+      return refused(
+        Failure(
+          .fromNotRegistered, "\"\(from.text)\" is not registered on this connection",
+          detail: ("field", .text("from"))))
+    }
+    return .success(parent)
   }
 
   /// A failure where Swift wants an `Error`.
@@ -210,7 +231,7 @@ extension Router {
     return nil
   }
 
-  private func makeCall(
+  func makeCall(
     _ connection: ConnectionIndex, _ id: UInt64?, _ header: Header, _ content: Content,
     _ target: Target, _ parent: CallIndex
   ) -> CallIndex {
@@ -232,7 +253,7 @@ extension Router {
           ? Limits.heldWindowBytes : min(window, Limits.windowBytesDefault)),
       input: Direction(window: inputRoom, allowance: inputRoom))
     call.isOneway = isSend
-    call.isObserve = isSend && header[.observe]
+    call.isObserve = isSend && header[.observe] && header.operation == .send
     call.isHeldBack = window == 0
     call.acceptsInput = input
     call.inputEnded = !input
@@ -251,7 +272,7 @@ extension Router {
     return index
   }
 
-  private func requestedWindow(_ header: Header) -> Int {
+  func requestedWindow(_ header: Header) -> Int {
     guard let window = header[.window] else { return Limits.windowBytesDefault }
     return Int(min(window, UInt64(Limits.windowBytesMax)))
   }
@@ -298,12 +319,17 @@ extension Router {
 
   /// The fields of a call that are the same whenever it starts [CAL-6, CAL-8].
   func writeOpening(_ writer: inout HeaderWriter, _ call: CallIndex, _ header: Header) {
-    writer.string("to", header[.to])
+    let isPublished = header.operation == .publish
+    writer.string("to", isPublished ? address(of: call) : header[.to])
     let parent = calls.at(call).pointee.parent
     if parent >= 0 {
       writer.string("from", address(of: parent))
     } else if header.has(.from), !header.has(.parent) {
       writer.string("from", header[.from])
+    }
+    if isPublished {
+      writer.string("topic", header[.topic])
+      writer.string("source", header[.source])
     }
     if header.has(.type) { writer.string("type", header[.type]) }
     if header.has(.trace) { writer.string("trace", header[.trace]) }

@@ -1,30 +1,34 @@
 internal import Discovery
 internal import Wire
 
-/// Who goes on when a connection has room again: directions with data for it, each in its turn,
-/// their senders, and calls to its agents.
+/// Who goes on when a connection has room again: directions and subscriptions with data for it,
+/// each in its turn, their senders, and calls to its agents.
 extension Router {
-  /// A direction as one number, for the lists of a connection.
+  /// A direction as one number, for the lists of a connection; -1 is none.
   @inline(__always)
-  private func token(_ call: CallIndex, _ way: Way) -> Int32 { call * 2 + way.rawValue }
+  func token(_ call: CallIndex, _ way: Way) -> Int32 { call * 2 + way.rawValue }
+
+  /// The messages of a subscription as such a number: below -1.
+  @inline(__always)
+  func token(ofSubscription index: SubscriptionIndex) -> Int32 { -2 - index }
 
   @inline(__always)
   private func direction(_ token: Int32) -> UnsafeMutablePointer<Direction> {
-    direction(token >> 1, token & 1 == 0 ? .reply : .input)
+    guard token < -1 else { return direction(token >> 1, token & 1 == 0 ? .reply : .input) }
+    return withUnsafeMutablePointer(to: &subscriptions.at(-2 - token).pointee.messages) { $0 }
   }
 
   // MARK: The line for a connection's buffer
 
   /// A direction waits for its turn to write to a connection.
-  func joinLine(_ connection: ConnectionIndex, _ call: CallIndex, _ way: Way) {
-    let direction = direction(call, way)
+  func joinLine(_ connection: ConnectionIndex, _ token: Int32) {
+    let direction = direction(token)
     guard !direction.pointee.isInLine else { return }
     let state = connections.at(connection)
-    let token = token(call, way)
     direction.pointee.isInLine = true
     direction.pointee.nextInLine = -1
     direction.pointee.previousInLine = state.pointee.lastInLine
-    if state.pointee.lastInLine >= 0 {
+    if state.pointee.lastInLine != -1 {
       self.direction(state.pointee.lastInLine).pointee.nextInLine = token
     } else {
       state.pointee.firstInLine = token
@@ -32,18 +36,18 @@ extension Router {
     state.pointee.lastInLine = token
   }
 
-  private func leaveLine(_ connection: ConnectionIndex, _ call: CallIndex, _ way: Way) {
-    let direction = direction(call, way)
+  func leaveLine(_ connection: ConnectionIndex, _ token: Int32) {
+    let direction = direction(token)
     guard direction.pointee.isInLine else { return }
     direction.pointee.isInLine = false
     let state = connections.at(connection)
     let (previous, next) = (direction.pointee.previousInLine, direction.pointee.nextInLine)
-    if previous >= 0 {
+    if previous != -1 {
       self.direction(previous).pointee.nextInLine = next
     } else {
       state.pointee.firstInLine = next
     }
-    if next >= 0 {
+    if next != -1 {
       self.direction(next).pointee.previousInLine = previous
     } else {
       state.pointee.lastInLine = previous
@@ -80,7 +84,7 @@ extension Router {
     let direction = direction(call, way)
     let receiver = receiver(call, way).connection
     if receiver >= 0 {
-      leaveLine(receiver, call, way)
+      leaveLine(receiver, token(call, way))
       leaveStarved(receiver, call, way)
       if direction.pointee.heldBytes > 0 {
         let wasCongested = isCongested(receiver)
@@ -94,11 +98,15 @@ extension Router {
   /// The socket has taken bytes of a connection: what waited for room goes on, each in its turn.
   public func drained(_ connection: ConnectionIndex) {
     let state = connections.at(connection)
-    while state.pointee.out.pending < Self.bufferedMax, state.pointee.firstInLine >= 0 {
+    while state.pointee.out.pending < Self.bufferedMax, state.pointee.firstInLine != -1 {
       let token = state.pointee.firstInLine
+      leaveLine(connection, token)
+      guard token >= 0 else {
+        pump(subscription: -2 - token, atMost: Self.turnBytes)
+        continue
+      }
       let call = token >> 1
       let way: Way = token & 1 == 0 ? .reply : .input
-      leaveLine(connection, call, way)
       pump(call, way, atMost: Self.turnBytes)
       if calls.isUsed(call) { grant(call, way) }
     }

@@ -35,7 +35,7 @@ struct Failure {
 /// `Router+Waiting` and `Router+Serving` (mailboxes, lines, who is next), `Router+Flow`,
 /// `Router+Credit` and `Router+Turns` (messages on their way), `Router+Ending` (terminal frames,
 /// cancel, deadlines), `Router+Sessions`, `Router+Hosts` (register, lost connections, goodbye),
-/// `Router+Inspection` (listings).
+/// `Router+Topics` and `Router+Publishing`, `Router+Inspection` (listings).
 public final class Router {
   public let registry: Registry
   public let limits: Limits
@@ -62,12 +62,22 @@ public final class Router {
   var agents: [AgentState] = []
   var sessionTable = ByteTable()
   var words = WordTable()
+  var topics = TopicTable()
+  var subscriptions = Slab<Subscription>()
+  // Published messages, by which a recipient knows one that it has already.
+  var publications: UInt64 = 0
+  // The topics and patterns that a published message matches, for as long as it is handed out.
+  var matched: [TopicIndex] = []
+  // Messages handed out since the owner asked last.
+  var deliveries = 0
   // Connections that have room again, though they have read nothing.
   var relieved: [ConnectionIndex] = []
   // Sessions at hosts that leave of which a message has gone; their hosts are among the relieved.
   var thinned: [SessionIndex] = []
   // Fields of frames that have to wait are written here first.
   let scratch = OutBuffer()
+  // And here those of a published message, for as long as it is handed out.
+  let publication = OutBuffer()
   var dice: Dice
   private var serials: UInt64 = 0
 
@@ -154,6 +164,15 @@ public final class Router {
     return true
   }
 
+  /// How many recipients published messages have had since this was last asked: what one frame
+  /// costs that many pay for.
+  @inline(__always)
+  public func takeDeliveries() -> Int {
+    guard deliveries > 0 else { return 0 }
+    defer { deliveries = 0 }
+    return deliveries
+  }
+
   // MARK: Frames
 
   /// One frame of a greeted connection. Returns a fault when the connection must be closed.
@@ -180,6 +199,8 @@ public final class Router {
     case .error: return receiveError(connection, header)
     case .cancel: return receiveCancel(connection, header)
     case .send: return receiveSend(connection, header, content)
+    case .publish: return receivePublish(connection, header, content)
+    case .subscribe: return receiveSubscribe(connection, header)
     case .ok: return receiveOk(connection, header)
     case .register: return receiveRegister(connection, header, content)
     case .missing: return refuseField(connection, header, .missingField, "op")
@@ -215,7 +236,7 @@ public final class Router {
       return nil
     }
     switch header.operation {
-    case .register, .call, .send:
+    case .register, .call, .send, .publish, .subscribe:
       if let fault = claim(connection, id) { return fault }
       refuse(connection, id, failure)
     case .data, .error, .credit, .cancel, .ok:

@@ -59,6 +59,7 @@ public final class Core {
     revision = router.registry.revision
     system.add(DiscoveryAgent(router.registry))
     system.add(SessionsAgent(router))
+    system.add(TopicsAgent(router))
     system.add(StatsAgent(router) { [unowned self] in self.figures() })
     settle()
   }

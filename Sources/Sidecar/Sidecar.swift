@@ -104,6 +104,8 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
       isTimeKnown = true
     }
     core.receive(Int32(connection.tag), connection.header, connection.content)
+    let deliveries = core.router.takeDeliveries()
+    if deliveries > 0 { connection.countDeliveries(deliveries) }
   }
 
   public func didReceiveMany(_ connection: FrameConnection) { flushDirty() }

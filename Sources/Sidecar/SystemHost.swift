@@ -244,7 +244,7 @@ public final class SystemHost {
       if call.isOpen { agent.cancelled(call, self) }
       if calls[id] != nil { fail(call, .cancelled, "cancelled") }
     case .data, .ok, .error, .close, .goodbye, .hello, .welcome, .ping, .pong, .register, .send,
-      .missing, .unknown:
+      .publish, .subscribe, .missing, .unknown:
       break
     }
   }

@@ -53,6 +53,7 @@ public final class FrameConnection: ByteReader, ByteWriter {
   /// while this turn looks at the rest. Once a turn: each further write would only wake who is
   /// awake by then.
   static let framesUntilFlush = 32
+  public static let deliveriesPerTurnMax = 16_384
   public static let writtenBytesPerTurnMax = 1 << 20
 
   enum State {
@@ -88,6 +89,7 @@ public final class FrameConnection: ByteReader, ByteWriter {
   private var turn: UInt64 = 0
   private var turnBytes = 0
   private var turnFrames = 0
+  private var turnDeliveries = 0
   private var readsContent = false
   /// The decoder still has whole frames, perhaps, which this turn had no time for.
   private var isBehind = false
@@ -132,6 +134,7 @@ public final class FrameConnection: ByteReader, ByteWriter {
       self.turn = self.turns.number
       self.turnBytes = 0
       self.turnFrames = 0
+      self.turnDeliveries = 0
     }
     let left = Self.readBytesPerTurnMax - self.turnBytes
     if left <= 0 || self.isBehind {
@@ -166,8 +169,18 @@ public final class FrameConnection: ByteReader, ByteWriter {
     self.turn = self.turns.number
     self.turnBytes = 0
     self.turnFrames = 0
+    self.turnDeliveries = 0
     self.decodeFrames()
     if !self.isBehind, let error = self.endWhileBehind { self.end(error) }
+  }
+
+  /// The frame at hand was written to `count` others. Whoever makes that much work in one turn goes
+  /// on in the next.
+  public func countDeliveries(_ count: Int) {
+    self.turnDeliveries += count
+    if self.turnDeliveries >= Self.deliveriesPerTurnMax {
+      self.turnFrames = Self.readFramesPerTurnMax
+    }
   }
 
   private func decodeFrames() {

@@ -39,6 +39,7 @@ public enum Reason: String, Sendable, CaseIterable {
   case badField = "bad_field"
   case missingField = "missing_field"
   case badAddress = "bad_address"
+  case badTopic = "bad_topic"
   case badContent = "bad_content"
   case tooLarge = "too_large"
   case noInput = "no_input"
@@ -57,11 +58,13 @@ public enum Reason: String, Sendable, CaseIterable {
   case nameOwned = "name_owned"
   case reservedName = "reserved_name"
   case fromNotRegistered = "from_not_registered"
+  case agentNotRegistered = "agent_not_registered"
   // What a call may use.
   case mailboxFull = "mailbox_full"
   case tooManyIDs = "too_many_ids"
   case tooManyNames = "too_many_names"
   case tooManySessions = "too_many_sessions"
+  case tooManySubscriptions = "too_many_subscriptions"
   case windowExceeded = "window_exceeded"
   case readerOverrun = "reader_overrun"
   case callCycle = "call_cycle"
@@ -78,7 +81,7 @@ public enum Reason: String, Sendable, CaseIterable {
   public var code: ErrorCode {
     switch self {
     case .headerLength, .contentLength, .badHeader, .badID, .badField, .missingField, .badAddress,
-      .badContent, .tooLarge, .noInput:
+      .badTopic, .badContent, .tooLarge, .noInput:
       .invalidArgument
     case .helloExpected, .versionUnsupported, .callCycle, .callDepth: .failedPrecondition
     case .badToken: .unauthenticated
@@ -86,12 +89,13 @@ public enum Reason: String, Sendable, CaseIterable {
     case .heartbeatTimeout, .noReplica, .hostLost, .connectionLost, .shutdown, .draining:
       .unavailable
     case .slowReader, .tooManyConnections, .mailboxFull, .tooManyIDs, .tooManyNames,
-      .tooManySessions, .windowExceeded, .readerOverrun:
+      .tooManySessions, .tooManySubscriptions, .windowExceeded, .readerOverrun:
       .resourceExhausted
     case .unknownOp, .unsupportedField, .unhandledType: .unimplemented
     case .unknownAgent, .unknownSession: .notFound
     case .nameRegistered: .alreadyExists
-    case .peerRefused, .nameOwned, .reservedName, .fromNotRegistered: .permissionDenied
+    case .peerRefused, .nameOwned, .reservedName, .fromNotRegistered, .agentNotRegistered:
+      .permissionDenied
     case .cancelled, .callerLost, .parentEnded: .cancelled
     case .agentError, .activationFailed, .internal: .internal
     }

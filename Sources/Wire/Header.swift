@@ -4,7 +4,7 @@ internal import CHeaderParser
 public enum Operation: Int32, Sendable, CaseIterable {
   case missing, unknown
   case hello, welcome, ping, pong, goodbye
-  case register, ok, call, data, error, cancel, credit, send, close
+  case register, ok, call, data, error, cancel, credit, send, close, publish, subscribe
 
   /// The word on the wire.
   public var word: StaticString {
@@ -24,6 +24,8 @@ public enum Operation: Int32, Sendable, CaseIterable {
     case .credit: "credit"
     case .send: "send"
     case .close: "close"
+    case .publish: "publish"
+    case .subscribe: "subscribe"
     }
   }
 }
@@ -48,6 +50,9 @@ public struct StringField: Sendable {
   public static let from = Self(number: Int(COAGENT_FROM.rawValue))
   public static let code = Self(number: Int(COAGENT_CODE.rawValue))
   public static let message = Self(number: Int(COAGENT_MESSAGE.rawValue))
+  public static let agent = Self(number: Int(COAGENT_AGENT.rawValue))
+  public static let topic = Self(number: Int(COAGENT_TOPIC.rawValue))
+  public static let source = Self(number: Int(COAGENT_SOURCE.rawValue))
   public static let run = Self(number: Int(COAGENT_RUN.rawValue))
   public static let features = Self(number: Int(COAGENT_FEATURES.rawValue))
 }
@@ -67,6 +72,7 @@ public struct IntegerField: Sendable {
   public static let window = Self(number: Int(COAGENT_WINDOW.rawValue))
   public static let bytes = Self(number: Int(COAGENT_BYTES.rawValue))
   public static let parent = Self(number: Int(COAGENT_PARENT.rawValue))
+  public static let dropped = Self(number: Int(COAGENT_DROPPED.rawValue))
 }
 
 /// A field whose value is true or false; absent is false.

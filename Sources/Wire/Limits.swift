@@ -7,6 +7,8 @@ public struct Limits: Sendable, Equatable {
   public static let helloHeaderBytesMax = 8_192
   public static let nameBytesMax = 128
   public static let sessionBytesMax = 128
+  public static let topicBytesMax = 256
+  public static let topicSegmentsMax = 16
   public static let extBytesMax = 8_192
   public static let errorMessageBytesMax = 4_096
   public static let detailsBytesMax = 8_192
@@ -39,6 +41,7 @@ public struct Limits: Sendable, Equatable {
   public var openIDsMax = 65_536
   public var namesMax = 1_000
   public var registrationBytesMax = 256 << 10
+  public var subscriptionsMax = 1_000
   public var callDepthMax = Limits.callDepthMax
   public var sessionsMax = 1_000_000
   public var connectionsMax = 20_000

@@ -20,6 +20,7 @@ final class Ledger {
   /// Everything that has not ended on both sides.
   var calls: [SimulatedCall] = []
   private var byNumber: [Int: SimulatedCall] = [:]
+  var publications: [Int: SimulatedPublication] = [:]
   var instances: [String: Instance] = [:]
   private var lastArrival: [String: Int] = [:]
   private var arrivals = 0
@@ -79,13 +80,23 @@ final class Ledger {
     peer.lastGiven = id
   }
 
+  /// The call that a frame starts: one that a peer opened, or that a topic made of a message.
+  private func opened(_ frame: SimulatedFrame) -> SimulatedCall? {
+    guard let number = Int(frame.type.dropFirst()) else { return nil }
+    guard frame.type.first == "p" else { return byNumber[number] }
+    guard let publication = publications[number], publication.topic == frame.topic,
+      publication.source == frame.source
+    else { return nil }
+    return publication.fed[String(frame.to.prefix { $0 != ":" })]
+  }
+
   private func gave(_ frame: SimulatedFrame, _ id: UInt64, to peer: SimulatedPeer) throws(Violation)
   {
     try give(id, peer)
-    guard let number = Int(frame.type.dropFirst()), let call = byNumber[number] else {
+    guard let call = opened(frame) else {
       throw Violation("a call that nobody opened: \(frame.type)")
     }
-    let name = "call \(number)"
+    let name = "call \(call.number)"
     try require(call.host == nil, "\(name) was given to a host twice")
     try require(!call.hasEnded, "\(name) was given to a host after its end")
     guard let arrival = call.arrival else { throw Violation("\(name) is lazy and was started") }
@@ -164,7 +175,11 @@ final class Ledger {
     if peer.registrations[id] != nil {
       try require(!peer.registrations[id]!.isConfirmed, "a second ok for the registration \(id)")
       peer.registrations[id]!.isConfirmed = true
+    } else if let subscription = peer.subscriptions[id] {
+      try require(!subscription.isConfirmed, "a second ok for the subscription \(id)")
+      subscription.isConfirmed = true
     } else {
+      peer.published[id] = nil
       try require(peer.sent.remove(id) != nil, "an ok for \(id), which waits for none")
       peer.endedIDs.append(id)
     }
@@ -175,12 +190,20 @@ final class Ledger {
   {
     if id % 2 == 0 { return try toHost(frame, id, peer) }
     if let call = peer.made[id] { return try toCaller(frame, call) }
+    if frame.op == .data, let subscription = peer.subscriptions[id] {
+      return try told(frame, subscription)
+    }
     try require(frame.op == .error && !frame.has(.more), "\(frame.op) for \(id), which has ended")
     if let registration = peer.registrations[id] {
       try require(!registration.hasEnded, "the registration \(id) ended twice")
       peer.registrations[id]!.hasEnded = true
       peer.registrations[id]!.isActive = false
+    } else if let subscription = peer.subscriptions[id] {
+      try require(!subscription.hasEnded, "the subscription \(id) ended twice")
+      subscription.hasEnded = true
+      ended([subscription])
     } else {
+      if let publication = peer.published.removeValue(forKey: id) { refused(publication) }
       try require(peer.sent.remove(id) != nil, "an error for \(id), which has ended")
     }
     peer.endedIDs.append(id)
@@ -280,6 +303,7 @@ final class Ledger {
 
   func lost(_ peer: SimulatedPeer) {
     peer.isLost = true
+    ended(peer.subscriptions.values)
     instances = instances.filter { $0.value.peer != peer.number }
     for call in calls {
       if call.host === peer, !call.hostHasEnded {

@@ -26,12 +26,11 @@ struct RouterAudit {
     try checkLines()
     try checkTimers()
     try checkCredit()
+    try checkTopics()
   }
 
   private var calls: [Int32] { router.calls.indices() }
   private func call(_ index: Int32) -> UnsafeMutablePointer<Call> { router.calls.at(index) }
-
-  // MARK: Records against each other
 
   private func checkCalls() throws(Violation) {
     for index in calls {
@@ -73,7 +72,7 @@ struct RouterAudit {
     }
   }
 
-  private func checkDirection(_ direction: Direction, _ what: String) throws(Violation) {
+  func checkDirection(_ direction: Direction, _ what: String) throws(Violation) {
     var bytes = 0
     var cost = 0
     var frame = direction.first
@@ -93,7 +92,7 @@ struct RouterAudit {
   private func checkConnections() throws(Violation) {
     for connection in router.connections.indices() {
       let state = router.connections.at(connection)
-      var held = 0
+      var held = heldForSubscriptions(connection)
       var mailboxes = 0
       var given = 0
       for index in calls {
@@ -121,6 +120,7 @@ struct RouterAudit {
           let replica = router.replicas.at(entry.index)
           try require(
             replica.pointee.registrationID == entry.id, "id \(entry.id) of another replica")
+        case .subscription: try checkSubscription(entry, of: connection)
         }
       }
       try require(
@@ -142,10 +142,11 @@ struct RouterAudit {
   ) throws(Violation) {
     var inLine: Set<Int32> = []
     var at = state.pointee.firstInLine
-    while at >= 0 {
+    while at != -1 {
       try require(inLine.insert(at).inserted, "connection \(connection): its line is a ring")
       at = direction(at).nextInLine
     }
+    try checkReaders(of: connection, inLine)
     for index in calls {
       for (way, receiver) in [(0, call(index).pointee.caller), (1, call(index).pointee.host)] {
         let token = index * 2 + Int32(way)
@@ -174,7 +175,8 @@ struct RouterAudit {
   }
 
   private func direction(_ token: Int32) -> Direction {
-    token & 1 == 0 ? call(token >> 1).pointee.replies : call(token >> 1).pointee.input
+    if token < -1 { return router.subscriptions.at(-2 - token).pointee.messages }
+    return token & 1 == 0 ? call(token >> 1).pointee.replies : call(token >> 1).pointee.input
   }
 
   private func checkSessions() throws(Violation) {
@@ -376,13 +378,14 @@ struct RouterAudit {
     try require(router.sessions.count == 0, "\(router.sessions.count) sessions are left")
     try require(router.replicas.count == 0, "\(router.replicas.count) replicas are left")
     try require(router.timers.count == 0, "\(router.timers.count) timers are left")
+    try checkNoTopics()
     for index in router.connections.indices() {
       let state = router.connections.at(index)
       try require(state.pointee.heldBytes == 0, "\(state.pointee.heldBytes) bytes are held")
       try require(
         state.pointee.mailboxBytes == 0, "\(state.pointee.mailboxBytes) bytes in mailboxes")
       try require(state.pointee.ids.count == 0, "\(state.pointee.ids.count) ids are open")
-      try require(state.pointee.firstInLine < 0, "somebody waits for room")
+      try require(state.pointee.firstInLine == -1, "somebody waits for room")
       try require(state.pointee.replicas.isEmpty, "replicas of a connection")
       try require(state.pointee.leavingReplicas.isEmpty, "leaving replicas of a connection")
     }

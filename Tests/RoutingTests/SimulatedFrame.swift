@@ -11,6 +11,9 @@ struct SimulatedFrame {
   let contentType: String
   let ext: String
   let reason: String
+  let topic: String
+  let source: String
+  let dropped: Int
   let window: Int
   let bytes: Int
   let timeoutMs: UInt64?
@@ -29,6 +32,9 @@ struct SimulatedFrame {
     contentType = header[.contentType].text
     ext = header[.ext].text
     reason = header[.reason].text
+    topic = header[.topic].text
+    source = header[.source].text
+    dropped = Int(header[.dropped] ?? 0)
     window = Int(header[.window] ?? 0)
     bytes = Int(header[.bytes] ?? 0)
     timeoutMs = header[.timeoutMs]

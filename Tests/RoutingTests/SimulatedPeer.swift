@@ -28,6 +28,9 @@ final class SimulatedPeer {
   var everHosted: [UInt64: SimulatedCall] = [:]
   /// Sends that wait for their `ok`.
   var sent: Set<UInt64> = []
+  /// What it subscribed to, and the publishes that wait for their `ok`.
+  var subscriptions: [UInt64: SimulatedSubscription] = [:]
+  var published: [UInt64: SimulatedPublication] = [:]
   /// Sessions it is to close, from when the router says so to when it has.
   var closing: [UInt64: (session: String, isRead: Bool)] = [:]
   var endedIDs: [UInt64] = []

@@ -17,8 +17,15 @@ extension Simulation {
   func withdraw(_ peer: SimulatedPeer) throws(Violation) {
     let open = peer.registrations.filter { !$0.value.hasEnded }.keys.sorted()
     guard let id = pick(open) else { return }
-    peer.registrations[id]!.isActive = false
+    stop(id, of: peer)
     try say(peer, #"{"op":"cancel","id":\#(id)}"#)
+  }
+
+  /// A registration is about to be withdrawn, and the topics that feed its agent with it.
+  func stop(_ id: UInt64, of peer: SimulatedPeer) {
+    peer.registrations[id]!.isActive = false
+    let name = peer.registrations[id]!.name
+    ledger.ended(peer.subscriptions.values.filter { $0.agent == name })
   }
 
   /// `name` or `name:session`, seldom of an agent that is not there.
@@ -259,7 +266,7 @@ extension Simulation {
     case 3: if let hosted { try say(peer, #"{"op":"cancel","id":\#(hosted)}"#) }
     case 4:
       peer.remarks += 1
-      try say(peer, #"{"op":"publish","id":1,"topic":"x"}"#)
+      try say(peer, #"{"op":"splice","id":1,"call":3}"#)
     case 5:
       let id = peer.newID(gap: 0)
       peer.sent.insert(id)

@@ -33,6 +33,8 @@ final class Simulation {
     var hasSessions: Bool
     /// Messages both ways, in few calls.
     var hasStreams: Bool
+    /// Subscriptions and published messages.
+    var hasTopics: Bool
   }
 
   init(seed: UInt64) {
@@ -45,10 +47,12 @@ final class Simulation {
     limits.openIDsMax = Int.random(in: 6...30, using: &random)
     limits.namesMax = 3
     limits.sessionsMax = 7
+    limits.subscriptionsMax = 4
     mood = Mood(
       isHeavy: Bool.random(using: &random), isDeep: Int.random(in: 0...2, using: &random) == 0,
       hasSessions: Int.random(in: 0...2, using: &random) == 0,
-      hasStreams: Bool.random(using: &random))
+      hasStreams: Bool.random(using: &random),
+      hasTopics: Int.random(in: 0...2, using: &random) == 0)
     limits.connectionHighMarkBytes = Int.random(in: 100_000...800_000, using: &random)
     limits.connectionHardMarkBytes = limits.connectionHighMarkBytes * 3 / 2
     limits.callDepthMax = mood.isDeep ? 10 : 3
@@ -113,17 +117,23 @@ final class Simulation {
     case 8..<10: try withdraw(peer)
     case 10..<31 where mood.hasStreams && ledger.calls.count > 5:
       if chance(50) { try answer(peer) } else { try sendInput(peer) }
+    case 10..<22 where mood.hasTopics:
+      if chance(60) { try publish(peer) } else { try subscribe(peer) }
     case 10..<26: try call(peer)
-    case 26..<31: try send(peer)
+    case 26..<29: try send(peer)
+    case 29..<31: try publish(peer)
     case 31..<48: try answer(peer)
     case 48..<56: try sendInput(peer)
     case 56..<60: if !mood.hasStreams || chance(10) { try cancel(peer) }
-    case 60..<72: try grant(peer)
+    case 60..<70 where mood.hasTopics: try grantSubscription(peer)
+    case 60..<70: try grant(peer)
+    case 70..<72: try grantSubscription(peer)
     case 72..<75: try answerClose(peer)
     case 75..<90: try read(peer, appetite(peer))
     case 90..<93: try pass([1, 9, 40, 700, 2_500, 6_000][number(0...(mood.hasStreams ? 3 : 5))])
     case 93..<97: try answer(peer)
-    case 97: if chance(50) { try deleteSession() }
+    case 97: if chance(50) { try deleteSession() } else { try unsubscribe(peer) }
+    case 98: try subscribe(peer)
     default: try misbehave(peer)
     }
   }
@@ -193,6 +203,7 @@ final class Simulation {
     ledger.peers.removeAll { $0 === peer }
     // Calls and peers know each other; this lets both go.
     peer.everMade = [:]
+    peer.published = [:]
     peer.everHosted = [:]
     peer.hosted = [:]
     peer.made = [:]
@@ -204,6 +215,7 @@ final class Simulation {
       peer.registrations[id]!.isActive = false
       peer.registrations[id]!.hasEnded = true
     }
+    ledger.ended(peer.subscriptions.values)
     let time = UInt64(number(0...3_000))
     try event("p\(peer.number) says goodbye") { router.goodbye(peer.index, timeoutMs: time) }
   }
@@ -223,6 +235,8 @@ final class Simulation {
     case .credit where id % 2 == 0: peer.everHosted[id]?.replyAllowanceRead += frame.bytes
     case .credit: peer.everMade[id]?.inputAllowanceRead += frame.bytes
     case .data where id % 2 == 0: peer.everHosted[id]?.inputUnread += frame.cost
+    case .data where peer.subscriptions[id] != nil:
+      peer.subscriptions[id]!.unread += frame.cost
     case .data, .error:
       guard id % 2 == 1, let call = peer.everMade[id] else { return }
       call.unread += frame.cost
@@ -257,9 +271,10 @@ final class Simulation {
       try require(call.hasEnded, "call \(call.number) to \(call.to) never ends")
     }
     try require(router.calls.count == 0, audit.leftCalls)
+    try endSubscriptions()
     for peer in alive {
       for id in peer.registrations.filter({ !$0.value.hasEnded }).keys.sorted() {
-        peer.registrations[id]!.isActive = false
+        stop(id, of: peer)
         try say(peer, #"{"op":"cancel","id":\#(id)}"#)
       }
     }
@@ -300,6 +315,7 @@ final class Simulation {
           try grant(call, 1 << 24)
           isBusy = true
         }
+        if try finishSubscriptions(peer) { isBusy = true }
       }
       if !isBusy { return }
     }

@@ -93,6 +93,7 @@ import Wire
       "open_ids_max": \.openIDsMax,
       "registration_bytes_max": \.registrationBytesMax,
       "sessions_max": \.sessionsMax,
+      "subscriptions_max": \.subscriptionsMax,
     ]
   }
 }

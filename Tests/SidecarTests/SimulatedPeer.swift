@@ -36,11 +36,22 @@ final class SimulatedPeer {
     var consumed = 0
   }
 
+  /// A subscription of this client's.
+  struct Subscribed {
+    let topic: String
+    /// The agent it feeds; nil when the client reads.
+    let agent: String?
+    var window: Int
+    var isConfirmed = false
+  }
+
   let name: String
   private unowned let world: SimulatedWorld
   private(set) var own: [UInt64: OwnCall] = [:]
   private(set) var hosted: [UInt64: HostedCall] = [:]
   private(set) var registered: [UInt64: String] = [:]
+  /// What it subscribes to, by id: what may still come, for those that it reads itself.
+  private(set) var subscriptions: [UInt64: Subscribed] = [:]
   private var sends: Set<UInt64> = []
   private var closes: [(id: UInt64, to: String)] = []
   private var lastID: UInt64 = 0
@@ -120,6 +131,58 @@ final class SimulatedPeer {
     guard own[id]?.inputAllowance != nil else { return }
     own[id]!.inputAllowance = nil
     send(#"{"op":"data","id":\#(id),"end":true}"#)
+  }
+
+  // MARK: Topics
+
+  func continueTopics() {
+    switch world.number(0...9) {
+    case 0...4: publish()
+    case 5, 6: subscribe()
+    case 7:
+      guard let id = readSubscription() else { return }
+      send(#"{"op":"cancel","id":\#(id)}"#)
+    default:
+      guard let id = readSubscription() else { return }
+      let bytes = world.number(1...3000)
+      subscriptions[id]!.window += bytes
+      send(#"{"op":"credit","id":\#(id),"bytes":\#(bytes)}"#)
+    }
+  }
+
+  private func publish() {
+    let topic = world.topic()
+    let content = world.content(world.publishNumber(from: name, on: topic))
+    let fields = #""topic":"\#(topic)","source":"\#(world.number(1...3))""#
+    guard world.chance(0.5) else { return send(#"{"op":"publish",\#(fields)}"#, content) }
+    let id = nextID()
+    sends.insert(id)
+    send(#"{"op":"publish","id":\#(id),\#(fields)}"#, content)
+  }
+
+  private func subscribe() {
+    let id = nextID()
+    let topic = [world.topic(), world.topic(), "t.>", "*", ">", "*.a"][world.number(0...5)]
+    let agent = world.chance(0.5) ? registered.values.sorted().first : nil
+    let window = world.chance(0.5) ? 1 << 20 : world.number(0...2000)
+    subscriptions[id] = Subscribed(topic: topic, agent: agent, window: window)
+    var header = #"{"op":"subscribe","id":\#(id),"topic":"\#(topic)","window":\#(window)"#
+    if let agent { header += #","agent":"\#(agent)""# }
+    send(header + "}")
+  }
+
+  private func readSubscription() -> UInt64? {
+    subscriptions.filter { $0.value.isConfirmed && $0.value.agent == nil }.keys.sorted()
+      .randomElement(using: &world.random)
+  }
+
+  private func receivePublished(_ id: UInt64, _ frame: ReceivedFrame) throws {
+    let subscription = subscriptions[id]!
+    guard subscription.isConfirmed, subscription.agent == nil, subscription.window > 0,
+      frame.header["topic"]?.string != nil, frame.header["source"]?.string != nil
+    else { throw Violation("\(name): \(frame) was not asked for") }
+    subscriptions[id]!.window -= frame.content.count + 256
+    try world.inOrder(Numbered(frame.content), at: "\(name) \(id)")
   }
 
   // MARK: Hosting
@@ -215,9 +278,12 @@ final class SimulatedPeer {
     let id = UInt64(number)
     switch op {
     case "call": try receiveCall(id, frame)
+    case "data" where subscriptions[id] != nil: try receivePublished(id, frame)
     case "data" where id & 1 == 1: try receiveReply(id, frame)
     case "data": try receiveInput(id, frame)
     case "error": try receiveError(id, header)
+    case "ok" where subscriptions[id]?.isConfirmed == false:
+      subscriptions[id]!.isConfirmed = true
     case "ok":
       guard registered[id] != nil || sends.remove(id) != nil else {
         throw Violation("\(name) got an ok that it did not ask for: \(frame)")
@@ -279,7 +345,9 @@ final class SimulatedPeer {
     if header["more"]?.bool ?? false {
       guard let call = own[id], call.window > 0 else { throw Violation("\(name): \(header)") }
       own[id]!.window -= 256
-    } else if registered.removeValue(forKey: id) == nil, sends.remove(id) == nil {
+    } else if registered.removeValue(forKey: id) == nil, sends.remove(id) == nil,
+      subscriptions.removeValue(forKey: id) == nil
+    {
       try ended(id)
     }
   }

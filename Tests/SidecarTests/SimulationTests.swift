@@ -16,7 +16,7 @@ final class SimulatedWorld {
   /// Calls of each session that its host has and has not ended.
   private var running: [String: Int] = [:]
   private var numbers: [String: Int] = [:]
-  /// The number of the last call from a sender that reached a session.
+  /// The number of the last message from a sender that reached a session, or a reader of a topic.
   private var reached: [String: Int] = [:]
   private var lateHosts: Set<String> = []
 
@@ -62,11 +62,26 @@ final class SimulatedWorld {
     }
     running[to, default: 0] += 1
     if running[to]! > 1 { throw Violation("two calls of \(to) at a time") }
+    try inOrder(number, at: to)
+  }
+
+  /// What one sender says reaches each recipient in its order, and nothing twice.
+  func inOrder(_ number: Numbered, at recipient: String) throws {
     guard !number.sender.isEmpty else { return }
-    if number.number <= reached[number.sender, default: 0] {
-      throw Violation("\(number.sender): \(number.number) comes behind \(reached[number.sender]!)")
+    let key = "\(number.sender) at \(recipient)"
+    if number.number <= reached[key, default: 0] {
+      throw Violation("\(key): \(number.number) comes behind \(reached[key]!)")
     }
-    reached[number.sender] = number.number
+    reached[key] = number.number
+  }
+
+  func topic() -> String { ["t", "t.a", "t.a.b", "u"][number(0...3)] }
+
+  /// Numbers the messages of one publisher to one topic.
+  func publishNumber(from publisher: String, on topic: String) -> String {
+    let key = "\(publisher)>\(topic)"
+    numbers[key, default: 0] += 1
+    return "\(key)/\(numbers[key]!)"
   }
 
   func ended(_ to: String, at peer: SimulatedPeer) {
@@ -106,7 +121,8 @@ final class SimulatedWorld {
     switch number(0...99) {
     case 0...19: peer.call(address())
     case 20...27: peer.sendMessage(address())
-    case 28...49: peer.continueOwn()
+    case 28...45: peer.continueOwn()
+    case 46...49: peer.continueTopics()
     case 50...79: peer.continueHosted()
     case 80...84: peer.register(["a", "b", "c"][number(0...2)])
     case 85:
@@ -148,8 +164,11 @@ final class SimulatedWorld {
     if stage.core.router.isBusy { throw Violation("the router is busy with nothing") }
     let sessions = stage.core.router.sessionCount
     if sessions > 0 { throw Violation("\(sessions) sessions are left") }
+    let read = peers.reduce(0) { $0 + $1.subscriptions.count }
+    if stage.core.router.subscriptionCount != read { throw Violation("subscriptions of nobody") }
     while !peers.isEmpty { leave() }
     if stage.core.connectionCount > 0 { throw Violation("connections are left") }
+    if stage.core.router.subscriptionCount > 0 { throw Violation("subscriptions are left") }
   }
 }
 

@@ -39,6 +39,25 @@ import Wire
     try await link.close()
   }
 
+  /// A frame that was written to many others is work for as many.
+  @Test func whoMakesMuchWorkForOthersGoesOnInTheNextTurn() async throws {
+    let link = try await Link.connect()
+    let share = FrameConnection.deliveriesPerTurnMax / 4
+    var inTurn = 0
+    var inTurnMost = 0
+    link.recorder.onFrame = { connection in
+      inTurn += 1
+      inTurnMost = max(inTurnMost, inTurn)
+      connection.countDeliveries(share)
+    }
+    let hook = LoopHook(.beforeWaiting) { inTurn = 0 }
+    try link.far.write(manyNumbered(100))
+    try await wait(for: "all frames") { link.recorder.ids.count == 100 }
+    #expect(inTurnMost == 4)
+    hook.remove()
+    try await link.close()
+  }
+
   @Test func noConnectionTakesMoreFramesThanItsShareOfATurn() async throws {
     let link = try await Link.connect()
     let count = 20_000

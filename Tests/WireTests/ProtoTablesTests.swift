@@ -63,6 +63,9 @@ import Wire
       "names_max": limits.namesMax,
       "registration_bytes_max": limits.registrationBytesMax,
       "sessions_max": limits.sessionsMax,
+      "subscriptions_max": limits.subscriptionsMax,
+      "topic_bytes_max": Limits.topicBytesMax,
+      "topic_segments_max": Limits.topicSegmentsMax,
       "connections_max": limits.connectionsMax,
     ]
     for (name, value) in ours {
@@ -89,7 +92,7 @@ import Wire
       #expect(try scan(#"{"op":"\#(operation.word)"}"#).operation == operation)
     }
     #expect(try scan("{}").operation == .missing)
-    for word in ["", "Call", "calls", "cal", "splice", "publish", "subscribe", "signal", "null"] {
+    for word in ["", "Call", "calls", "cal", "splice", "publisher", "subscript", "signal", "null"] {
       #expect(try scan(#"{"op":"\#(word)"}"#).operation == .unknown, "\(word)")
     }
   }

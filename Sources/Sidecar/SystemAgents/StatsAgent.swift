@@ -63,6 +63,7 @@ final class StatsAgent: SystemAgent {
     writer.member("total", router.metrics.sends)
     writer.member("lost", router.metrics.sendsLost)
     writer.endObject()
+    writeTopics(&writer)
     writer.key("latency_us")
     Self.write(router.metrics.calls.latency, &writer)
     writer.key("bytes")
@@ -90,6 +91,19 @@ final class StatsAgent: SystemAgent {
       writer.integer(count)
     }
     writer.endObject()
+    writer.endObject()
+  }
+
+  private func writeTopics(_ writer: inout JSONWriter) {
+    let metrics = router.metrics.topics
+    writer.key("topics")
+    writer.beginObject()
+    writer.member("subscriptions", router.subscriptionCount)
+    writer.member("published", metrics.published)
+    writer.member("lost", metrics.lost)
+    writer.member("untaken", metrics.untaken)
+    writer.member("delivered", metrics.delivered)
+    writer.member("dropped", metrics.dropped)
     writer.endObject()
   }
 
