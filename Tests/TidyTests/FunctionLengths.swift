@@ -1,5 +1,5 @@
-/// Where functions begin and how many lines they take, by brackets in Swift and indentation in
-/// Python.
+/// Where functions begin and how many lines they take: by brackets in Swift, by indentation in
+/// Python, by the closing brace below their first word in Go and JavaScript.
 struct FunctionLength {
   var line: Int
   var lines: Int
@@ -64,6 +64,32 @@ struct FunctionLength {
         last = next
       }
       found.append(FunctionLength(line: index + 1, lines: last - index + 1))
+    }
+    return found
+  }
+
+  static func inGo(_ lines: [String]) -> [FunctionLength] {
+    self.toClosingBrace(lines, from: /^func\s/)
+  }
+
+  static func inJavaScript(_ lines: [String]) -> [FunctionLength] {
+    self.toClosingBrace(
+      lines,
+      from: /^\s*(export )?(static )?(async )?(function\b|\*?[#\w\[\].]+\([^;]*\) \{$)/)
+  }
+
+  private static func toClosingBrace(
+    _ lines: [String], from start: some RegexComponent
+  ) -> [FunctionLength] {
+    var found: [FunctionLength] = []
+    for (index, line) in lines.enumerated() where line.contains(start) {
+      let indent = line.prefix { $0 == " " }
+      let keyword = line.dropFirst(indent.count).prefix { $0.isLetter }
+      if ["if", "for", "while", "switch", "catch"].contains(keyword) || line.hasSuffix("}") {
+        continue
+      }
+      let last = lines[(index + 1)...].firstIndex { $0.hasPrefix(indent + "}") }
+      if let last { found.append(FunctionLength(line: index + 1, lines: last - index + 1)) }
     }
     return found
   }

@@ -7,10 +7,14 @@ import Testing
   private static let columnsMax = 100
   private static let trackedBytesMax = 200 << 10
 
+  /// Whether it is written by hand: types that a compiler wrote are as long as they are.
+  private static func isSource(_ file: Repository.File) -> Bool {
+    file.ends(with: ".swift", ".py", ".c", ".h", ".mjs", ".js", ".go")
+  }
+
   @Test func filesAreShort() throws {
     var findings: [Finding] = []
-    for file in try Repository.all()
-    where file.ends(with: ".swift", ".py", ".c", ".h", ".mjs", ".js", ".sh") {
+    for file in try Repository.all() where Self.isSource(file) || file.ends(with: ".sh") {
       let count = file.bytes.count { $0 == 0x0A }
       if count > Self.fileLinesMax {
         findings.append(
@@ -33,12 +37,18 @@ import Testing
     for file in try Repository.all() where file.ends(with: ".py") {
       take(file.path, FunctionLength.inPython(file.lines))
     }
+    for file in try Repository.all() where file.ends(with: ".go") {
+      take(file.path, FunctionLength.inGo(file.lines))
+    }
+    for file in try Repository.all() where file.ends(with: ".js", ".mjs") {
+      take(file.path, FunctionLength.inJavaScript(file.lines))
+    }
     #expect(findings.isEmpty, "\(findings.report)")
   }
 
   @Test func linesFitTheScreen() throws {
     var findings: [Finding] = []
-    for file in try Repository.all() where file.ends(with: ".swift", ".py", ".c", ".h", ".mjs") {
+    for file in try Repository.all() where Self.isSource(file) {
       let lines = file.lines
       guard lines.contains(where: { $0.unicodeScalars.count > Self.columnsMax }) else { continue }
       // What is said to type checkers stands at the end of its line, however long that is.

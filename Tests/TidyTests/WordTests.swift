@@ -47,6 +47,14 @@ import Testing
         }
       }
     }
+    for file in try Repository.all() where file.ends(with: ".go", ".js", ".mjs") {
+      for (index, line) in file.lines.enumerated() {
+        if line.contains(/\btime\.Sleep\(|\bt\.Skip|\b(test|it)\.skip\(|\bskip:\s/) {
+          let what = "wait for the event, with a bound; a skipped test is a failed test"
+          findings.append(Finding(path: file.path, line: index + 1, what: what))
+        }
+      }
+    }
     #expect(findings.isEmpty, "\(findings.report)")
   }
 
