@@ -153,7 +153,8 @@ func (a *agentSpec) operation(h *hostedCall) (*operation, error) {
 		known[i] = a.operations[i].name
 	}
 	names := strings.Join(known, " ")
-	err := failure(Unimplemented, "unhandled_type", "no operation for type %q; there is %s", kind, names)
+	err := failure(Unimplemented, "unhandled_type",
+		"no operation for type %q; there is %s", kind, names)
 	err.Details = map[string]any{"type": kind, "operations": names}
 	return nil, err
 }

@@ -34,7 +34,8 @@ type callRequest struct {
 func (r *callRequest) hasInput() bool { return r.isOpen || r.first != nil }
 
 // ownCall is an open call of ours. What arrives goes to receiving; where the call fails with
-// `retry` (no agent saw it) it is made again within its time, a few times. Nothing else is repeated.
+// `retry` (no agent saw it) it is made again within its time, a few times. Nothing else is
+// repeated.
 type ownCall struct {
 	client    *Client
 	request   callRequest

@@ -202,7 +202,8 @@ func structName(t reflect.Type) string {
 	if t == nil || t.Kind() != reflect.Struct || strings.ContainsRune(t.Name(), '[') {
 		return ""
 	}
-	if reflect.PointerTo(t).Implements(textMarshalerType) || reflect.PointerTo(t).Implements(marshalerType) {
+	pointer := reflect.PointerTo(t)
+	if pointer.Implements(textMarshalerType) || pointer.Implements(marshalerType) {
 		return "" // A time, a number: what it is in JSON has no name.
 	}
 	return t.Name()

@@ -51,7 +51,9 @@ func errorFrom(header *wire.Header, address string) *Error {
 //
 // An *Error keeps its code, also below others that wrap it; anything else is the agent's failure.
 func asError(err error) *Error {
-	out := &Error{Code: Internal, Reason: "agent_error", Message: err.Error(), Details: map[string]any{}}
+	out := &Error{
+		Code: Internal, Reason: "agent_error", Message: err.Error(), Details: map[string]any{},
+	}
 	below := errors.Unwrap(err)
 	var known *Error
 	if errors.As(err, &known) {

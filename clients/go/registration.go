@@ -52,7 +52,8 @@ func WithSessionConcurrency(calls int) RegisterOption {
 	return registerOption(func(o *registerOptions) { o.sessionConcurrency = int64(calls) })
 }
 
-// WithIdle is how long a session may be idle until it is closed, 5 minutes unless said; 0: for ever.
+// WithIdle is how long a session may be idle until it is closed: 5 minutes unless said, and for
+// ever with 0.
 func WithIdle(idle time.Duration) RegisterOption {
 	return registerOption(func(o *registerOptions) { o.idle, o.hasIdle = idle, true })
 }

@@ -134,7 +134,9 @@ func (c *Client) begin(
 	for _, option := range options {
 		option.applyToCall(&chosen)
 	}
-	request := callRequest{address: to, isOpen: kind.isOpen, isLazy: chosen.isLazy, window: chosen.window}
+	request := callRequest{
+		address: to, isOpen: kind.isOpen, isLazy: chosen.isLazy, window: chosen.window,
+	}
 	handled := chosen.handled(ctx)
 	if handled != nil && chosen.isDetached && ctx.Done() == handled.ctx.Done() {
 		ctx = context.WithoutCancel(ctx)

@@ -31,8 +31,13 @@ type Text struct {
 
 type Arithmetic struct{}
 
-func (Arithmetic) Add(ctx context.Context, pair Pair) (int, error)      { return pair.A + pair.B, nil }
-func (Arithmetic) Multiply(ctx context.Context, pair Pair) (int, error) { return pair.A * pair.B, nil }
+func (Arithmetic) Add(_ context.Context, pair Pair) (int, error) {
+	return pair.A + pair.B, nil
+}
+
+func (Arithmetic) Multiply(_ context.Context, pair Pair) (int, error) {
+	return pair.A * pair.B, nil
+}
 
 type Writing struct{}
 

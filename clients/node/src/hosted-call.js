@@ -332,7 +332,8 @@ export class HostedCall {
         else this.#endAfter(this.#sending.send(message, { isEnd: true }));
         return;
       }
-      this.#yielding = new Yielding(value instanceof Reply ? value.messages({ errors: true }) : value);
+      const source = value instanceof Reply ? value.messages({ errors: true }) : value;
+      this.#yielding = new Yielding(source);
       this.#endAfter(this.#yielding.sendAll(this.#sending));
     } catch (error) {
       this.#fail(error);
