@@ -22,7 +22,7 @@ SWIFT_RELEASE := $(SWIFT_BUILD) -c release --static-swift-stdlib \
   -Xswiftc -enforce-exclusivity=unchecked -Xswiftc -cross-module-optimization
 IMPORT_CHECK := --explicit-target-dependency-import-check error
 
-SWIFT_FILES := Package.swift Sources Tests examples proto/conformance/drivers/swift
+SWIFT_FILES := Package.swift Sources Tests bench examples proto/conformance/drivers/swift
 PYTHON_FILES := bench examples fuzz proto scripts/demo Tests
 
 # Go needs nothing from the network: all there is stands in this folder.
@@ -107,6 +107,7 @@ format: $(SETUP) ## rewrites Swift, Go and Python in the house style
 	cd clients/python && ../../$(VENV)/bin/ruff check --fix
 
 bench: release ## the limit, the peers and us, side by side; takes some minutes
+	$(SWIFT_RELEASE) --product bench-swift
 	COAGENT_BIN=$(abspath $(BUILD))/release bench/run $(ARGS)
 
 fuzz: $(SETUP) ## the frame decoder and the header parser, SECONDS=60

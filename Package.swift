@@ -88,6 +88,9 @@ let package = Package(
       path: "proto/conformance/drivers/swift",
       // It digests what it is sent: without the optimiser 8 MiB would take it more than a second.
       swiftSettings: settings + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
+    .executableTarget(
+      name: "bench-swift", dependencies: ["CoagentClient"], path: "bench/swift",
+      swiftSettings: settings),
 
     .target(
       name: "TestSupport", dependencies: ["Wire", "EventLoop"], path: "Tests/TestSupport",

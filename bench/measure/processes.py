@@ -9,11 +9,10 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -132,7 +131,8 @@ def set_cores(children: Sequence[Child], cores: set[int]) -> None:
     os.sched_setaffinity(0, cores)
     for child in children:
         for task in os.listdir(f"/proc/{child.pid}/task"):
-            os.sched_setaffinity(int(task), cores)
+            with suppress(ProcessLookupError):  # A thread that ended meanwhile.
+                os.sched_setaffinity(int(task), cores)
 
 
 def free_port() -> int:
@@ -249,7 +249,3 @@ def cpu_seconds(pid: int) -> float:
     """Processor time used so far, by all threads there are."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
-
-
-def python(script: str) -> list[str | Path]:
-    return [sys.executable, BENCH / "python" / script]

@@ -118,7 +118,7 @@ class BareHost:
         if arguments.relay is None:
             for call, leaf in ((1, b"echo"), (3, b"stream")):
                 self.connection.write(
-                    b'{"op":"register","id":%d,"name":"python.%s","concurrency":100000}'
+                    b'{"op":"register","id":%d,"name":"bench.%s","concurrency":100000}'
                     % (call, leaf)
                 )
         await self.connection.closed.wait()
@@ -159,7 +159,7 @@ class BareCaller:
         call, self.next_id = self.next_id, self.next_id + 2
         reply = self.replies[call] = asyncio.get_running_loop().create_future()
         self.connection.write(
-            b'{"op":"call","id":%d,"to":"python.%s","type":"Ping","timeout_ms":30000}'
+            b'{"op":"call","id":%d,"to":"bench.%s","type":"Ping","timeout_ms":30000}'
             % (call, leaf),
             content,
         )

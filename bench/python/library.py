@@ -23,8 +23,8 @@ async def stream(parts: int) -> AsyncIterator[Part]:
 
 async def host(arguments: Arguments) -> None:
     async with connect(arguments.url) as client:
-        await client.register("python.echo", echo, concurrency=100_000)
-        await client.register("python.stream", stream, concurrency=100_000)
+        await client.register("bench.echo", echo, concurrency=100_000)
+        await client.register("bench.stream", stream, concurrency=100_000)
         print("ready", flush=True)
         await asyncio.get_running_loop().create_future()
 
@@ -41,13 +41,13 @@ async def caller(arguments: Arguments) -> None:
 
 
 async def echo_once(client: Client, value: str) -> None:
-    if await client.call("python.echo", value) != value:
+    if await client.call("bench.echo", value) != value:
         raise RuntimeError("another content came back")
 
 
 async def stream_once(client: Client, parts: int, measurement: Measurement) -> None:
     received = 0
-    async for _ in client.stream("python.stream", parts).parts():
+    async for _ in client.stream("bench.stream", parts).parts():
         measurement.part()
         received += 1
     if received != parts:
