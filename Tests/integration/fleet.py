@@ -17,7 +17,7 @@ from coagent_client.sync import connect
 from processes import BOUND_S, Daemon
 from runner import Driver, Failed, Pending
 
-LANGUAGES = ("python", "swift")
+LANGUAGES = ("python", "node", "go", "swift")
 PAIRS = list(itertools.product(LANGUAGES, repeat=2))
 PAIR_IDS = [f"{caller}-to-{host}" for caller, host in PAIRS]
 ORDERS = list(itertools.permutations(LANGUAGES))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from fleet import LANGUAGES, ORDER_IDS, ORDERS, Fields, Fleet, Peer, fresh, refusal, value
+from fleet import LANGUAGES, ORDER_IDS, ORDERS, Fields, Fleet, Peer, fresh, refusal, until, value
 
 WORDS = [f"word{number}" for number in range(40)]
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -44,6 +44,11 @@ class Hops:
         for peer, called in zip(self.chain, self.called):
             peer.event("cancelled", call=called["call"])
 
+    def expect_idle(self, fleet: Fleet) -> None:
+        """No host handles anything of it any more."""
+        for address in self.addresses:
+            until(lambda: fleet.ask("SessionDescribe", address=address)["state"] == "idle", address)
+
 
 def test_a_chain_through_all_streams_back(chain: list[Peer]) -> None:
     # The words come from the first again, past all of them.
@@ -62,13 +67,14 @@ def test_scenario_09_a_step_called_directly_answers_its_caller(chain: list[Peer]
     assert [value(call.result()) for call in direct] == ["c"] * len(names)
 
 
-def test_cancelled_at_its_root_a_chain_ends_everywhere(chain: list[Peer]) -> None:
+def test_cancelled_at_its_root_a_chain_ends_everywhere(fleet: Fleet, chain: list[Peer]) -> None:
     hops = Hops(chain)
     call = hops.caller.call(hops.addresses[0], {"text": "x"})
     hops.reach_the_end()
     hops.caller.cancel(call)
     assert refusal(call).code == "cancelled"
     hops.expect_cancelled()
+    hops.expect_idle(fleet)
 
 
 def test_a_chain_inherits_deadline_trace_and_extensions(chain: list[Peer]) -> None:
@@ -101,7 +107,9 @@ def test_a_late_chain_ends_everywhere(fleet: Fleet, first: str) -> None:
     hops.reach_the_end()
     failed = refusal(call)
     assert (failed.code, failed.reason) == ("deadline_exceeded", "deadline")
-    hops.expect_cancelled()
+    # The last has nobody below whose lateness could end it before its own does.
+    chain[-1].event("cancelled", call=hops.called[-1]["call"])
+    hops.expect_idle(fleet)
 
 
 def test_scenario_08_of_two_chains_at_once_one_fails_at_its_first_step(

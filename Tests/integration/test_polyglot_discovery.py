@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fleet import LANGUAGES, PAIR_IDS, PAIRS, Fleet, Peer, Reply, fresh
+from fleet import LANGUAGES, PAIR_IDS, PAIRS, Fleet, Peer, Reply, fresh, value
 
 
 @pytest.fixture(params=PAIRS, ids=PAIR_IDS)
@@ -45,6 +45,30 @@ def test_an_agent_is_found_with_all_that_it_says_of_itself(pair: tuple[Peer, Pee
     for each in (registration, other):
         host.unregister(each)
     assert discovered(asker, namespace, recursive=True) == []
+
+
+def test_declared_operations_are_found_and_called(pair: tuple[Peer, Peer]) -> None:
+    asker, host = pair
+    name = fresh("typed")
+    registration = host.register(name, "operations")
+    [agent] = discovered(asker, name, inclusive=True, detailed=True)
+    operations = {each["name"]: each for each in agent["operations"]}
+    assert set(operations) == {"add", "greet", "count_up"}
+    assert operations["count_up"]["streaming"] is True
+    assert not operations["add"].get("streaming")
+    assert operations["add"]["input"]["type"] == "integer"
+    assert operations["greet"]["input"]["properties"]["name"]["type"] == "string"
+    session = f"{name}:ann"
+    totals = [
+        value(asker.call(session, {"json": number, "type": "add"}).result())
+        for number in (2, 40, -1)
+    ]
+    assert totals == [2, 42, 41]
+    greeting = asker.call(session, {"json": {"name": "Ωμέγα"}, "type": "greet"})
+    assert value(greeting.result()) == "hello Ωμέγα"
+    counted = asker.stream(session, {"json": 5, "type": "count_up"}).rest()["messages"]
+    assert [message["json"] for message in counted] == [1, 2, 3, 4, 5]
+    host.unregister(registration)
 
 
 class Watcher:

@@ -16,9 +16,14 @@ def test_a_thousand_sessions_spread_over_all_and_keep_their_order(fleet: Fleet) 
     name = fresh("thousand")
     registrations = {peer.language: peer.register(name, "recorder") for peer in fleet}
     sessions = list(zip((f"{name}:{n}" for n in range(SESSIONS)), itertools.cycle(fleet)))
+    # One by one they begin: where nobody has work, who has the fewest sessions takes the next.
+    for number, (address, caller) in enumerate(sessions):
+        caller.call(address, {"json": [number, 0], "type": "add"}).result()
+    spread = Counter(session["connection"] for session in fleet.sessions(name))
+    assert spread == {f"{language}-hosting": SESSIONS // len(LANGUAGES) for language in LANGUAGES}
     # Message by message over all sessions, so that all are at work at the same time. The last of
     # each is a call: when it is answered, all before it were handled.
-    for turn in range(MESSAGES - 1):
+    for turn in range(1, MESSAGES - 1):
         for number, (address, caller) in enumerate(sessions):
             caller.send(address, {"json": [number, turn], "type": "add"}, ack=False)
     last = [
@@ -26,7 +31,7 @@ def test_a_thousand_sessions_spread_over_all_and_keep_their_order(fleet: Fleet) 
         for number, (address, caller) in enumerate(sessions)
     ]
     for call in last:
-        assert call.result(BOUND_S) in ({}, {"value": None})
+        call.result(BOUND_S)
     # Another language than the one that spoke looks at what became of it.
     shows = [
         fleet.after(caller).call(address, {"json": None, "type": "show"})
@@ -35,9 +40,6 @@ def test_a_thousand_sessions_spread_over_all_and_keep_their_order(fleet: Fleet) 
     for number, show in enumerate(shows):
         items = [[number, turn] for turn in range(MESSAGES)]
         assert value(show.result(BOUND_S)) == {"items": items, "most_running": 1}
-    spread = Counter(session["connection"] for session in fleet.sessions(name))
-    assert sum(spread.values()) == SESSIONS
-    assert all(spread[f"{language}-hosting"] >= SESSIONS // 10 for language in LANGUAGES), spread
     for language, registration in registrations.items():
         fleet[language].unregister(registration)
 
