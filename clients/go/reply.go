@@ -128,6 +128,12 @@ func (e *Exchange) End(ctx context.Context) error {
 }
 
 func (e *Exchange) sending(ctx context.Context) (*sending, error) {
+	// Looked at first: who asks for Done waits, as far as the context can tell.
+	select {
+	case <-e.call.opened:
+		return e.call.sending, nil
+	default:
+	}
 	select {
 	case <-e.call.opened:
 		return e.call.sending, nil

@@ -44,10 +44,14 @@ def _swift() -> str:
     return str(Path(os.environ.get("COAGENT_BIN", ROOT / ".build/debug")) / "conformance-driver")
 
 
+def _go() -> str:
+    return str(Path(os.environ.get("COAGENT_GO_BIN", ROOT / ".build/go")) / "driver")
+
+
 LANGUAGES: dict[str, Callable[[], list[str]]] = {
     "python": lambda: [sys.executable, str(DRIVERS / "python" / "main.py")],
     "node": lambda: ["node", str(DRIVERS / "node" / "main.mjs")],
-    "go": lambda: [os.environ.get("COAGENT_GO_DRIVER", str(ROOT / ".build/go/driver"))],
+    "go": lambda: [_go()],
     "swift": lambda: [_swift()],
 }
 """The command that starts the driver of each language."""

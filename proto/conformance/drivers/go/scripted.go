@@ -15,7 +15,8 @@ type scriptedCall struct {
 	ctx     context.Context
 	request *coagent.Request
 	out     *coagent.Sender
-	turn    sync.Mutex // Of the commands that send.
+	mu      sync.Mutex
+	last    chan struct{} // Closed when the last command that sends is done.
 	once    sync.Once
 	result  chan error
 }
@@ -108,9 +109,31 @@ func (d *driver) scripted(ctx context.Context, c command) (object, error) {
 		told, err := messageJSON(message)
 		return object{"message": told}, err
 	}
-	call.turn.Lock()
-	defer call.turn.Unlock()
+	done, err := call.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	return nil, call.step(ctx, c)
+}
+
+// turn waits for the commands before, which may themselves wait; the next ones wait for done.
+func (s *scriptedCall) turn(ctx context.Context) (done func(), err error) {
+	mine := make(chan struct{})
+	s.mu.Lock()
+	before := s.last
+	s.last = mine
+	s.mu.Unlock()
+	if before == nil {
+		return func() { close(mine) }, nil
+	}
+	select {
+	case <-before:
+		return func() { close(mine) }, nil
+	case <-ctx.Done():
+		go func() { <-before; close(mine) }()
+		return nil, ctx.Err()
+	}
 }
 
 // step does what sends or ends. Where sending fails, the call is cancelled, and says so itself.
@@ -126,7 +149,8 @@ func (s *scriptedCall) step(ctx context.Context, c command) error {
 		if err != nil {
 			return err
 		}
-		s.finish(s.out.Forward(s.ctx, c.To, body))
+		// It ends with the call, not with the command.
+		s.finish(s.out.Forward(begunContext{s.ctx, ctx.(begunContext).begin}, c.To, body))
 		return nil
 	}
 	if c.Body == nil {
