@@ -12,7 +12,7 @@ import { InvalidArgumentError, UnavailableError, errorFrom } from './errors.js';
 import { Header } from './header.js';
 import { Outbox } from './outbox.js';
 import { quoted } from './quoting.js';
-import { CONTENT_BYTES_MAX, Decoder, WireError } from './wire.js';
+import { CONTENT_BYTES_MAX, Decoder, PART_BYTES_MAX, WireError } from './wire.js';
 
 const READ_BYTES = 128 * 1024;
 const HEARTBEATS_MISSED_MAX = 3;
@@ -61,6 +61,8 @@ export class Connection {
     /** @type {AgentError | undefined} Why it ended. */
     this.error = undefined;
     this.contentBytesMax = CONTENT_BYTES_MAX;
+    /** Content above is sent in parts. */
+    this.partBytesMax = PART_BYTES_MAX;
     /** @type {Promise<void>} */
     this.closed = new Promise((resolve) => {
       this.#closed = resolve;
@@ -120,7 +122,7 @@ export class Connection {
     this.goodbye('closed', 0);
     this.#end(new UnavailableError('the client was closed', { reason: 'connection_lost' }));
     this.#outbox.close();
-    this.#socket.end();
+    this.#socket.destroySoon(); // Without waiting for the other side: there is nothing half-open.
   }
 
   /** Gives up what was not written yet: the sidecar takes nothing. */
@@ -323,6 +325,7 @@ export class Connection {
     clearTimeout(this.#helloTimer);
     if (header.maxContent > 0) {
       this.contentBytesMax = header.maxContent;
+      this.partBytesMax = Math.min(header.maxContent, PART_BYTES_MAX);
       this.#decoder.contentBytesMax = Math.max(header.maxContent, CONTENT_BYTES_MAX);
     }
     if (header.heartbeatMs > 0) this.#beat(header.heartbeatMs, header.heartbeatMs);
@@ -382,6 +385,6 @@ export class Connection {
       }),
     );
     this.#outbox.close();
-    this.#socket.end();
+    this.#socket.destroySoon(); // Without waiting for the other side: there is nothing half-open.
   }
 }

@@ -9,7 +9,7 @@ import { BYTES_TYPE, Encoded, TEXT_TYPE, isText, sizeOf } from './content.js';
 import { FailedPreconditionError, InvalidArgumentError } from './errors.js';
 import { firstRest, laterRest } from './header.js';
 import { isWellFormed } from './quoting.js';
-import { FRAME_COST, PART_BYTES_MAX } from './wire.js';
+import { FRAME_COST } from './wire.js';
 
 /** @typedef {import('./errors.js').AgentError} AgentError */
 /** @typedef {import('./connection.js').Connection} Connection */
@@ -93,7 +93,7 @@ export class Sending {
       this.#isInPart ||
       this.#busy !== undefined ||
       // A character takes three bytes at most.
-      content.length * (typeof content === 'string' ? 3 : 1) > PART_BYTES_MAX
+      content.length * (typeof content === 'string' ? 3 : 1) > this.#connection.partBytesMax
     ) {
       return false;
     }
@@ -124,11 +124,13 @@ export class Sending {
     }
     const contentType = typeof content === 'string' ? TEXT_TYPE : BYTES_TYPE;
     await this.#inTurn(async () => {
-      if (!this.maySend) await this.ready();
-      const isFirst = !this.#isInPart;
-      this.#isInPart = true;
-      const rest = isFirst ? firstRest(type, contentType, undefined, true, false) : null;
-      this.#write(rest ?? laterRest(true, false), content);
+      for (const piece of this.#pieces(content, contentType)) {
+        if (!this.maySend) await this.ready();
+        const isFirst = !this.#isInPart;
+        this.#isInPart = true;
+        const rest = isFirst ? firstRest(type, contentType, undefined, true, false) : null;
+        this.#write(rest ?? laterRest(true, false), piece);
+      }
     });
   }
 
@@ -202,25 +204,40 @@ export class Sending {
    */
   async #sendSlowly(message, isEnd) {
     if (this.#isInPart) await this.#endPart(false);
-    const { type, contentType, ext } = message;
-    let { content } = message;
-    if (content.length > PART_BYTES_MAX / 3 && typeof content === 'string') {
-      content = Buffer.from(content, 'utf8');
-    }
-    let at = 0;
-    for (;;) {
+    const { type, contentType, ext, content } = message;
+    const pieces = this.#pieces(content, contentType);
+    for (const [index, piece] of pieces.entries()) {
       if (!this.maySend) await this.ready();
-      const stop = typeof content === 'string' ? content.length : cutAt(content, at, contentType);
-      const isLast = stop === content.length;
-      const isEnding = isEnd && isLast;
+      const isPart = index < pieces.length - 1;
+      const isLast = isEnd && !isPart;
       const rest =
-        at === 0
-          ? firstRest(type, contentType, ext, !isLast, isEnding)
-          : laterRest(!isLast, isEnding);
-      this.#write(rest, typeof content === 'string' ? content : content.subarray(at, stop));
-      at = stop;
-      if (isLast) return;
+        index === 0 ? firstRest(type, contentType, ext, isPart, isLast) : laterRest(isPart, isLast);
+      this.#write(rest, piece);
     }
+  }
+
+  /**
+   * Content as it goes into frames: one piece unless it is large. Texts are cut between characters.
+   *
+   * @param {string | Uint8Array} content
+   * @param {string} contentType
+   */
+  #pieces(content, contentType) {
+    const bytesMax = this.#connection.partBytesMax;
+    // A character takes three bytes at most.
+    if (content.length * (typeof content === 'string' ? 3 : 1) <= bytesMax) return [content];
+    const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : content;
+    const pieces = [];
+    let at = 0;
+    do {
+      let stop = Math.min(at + bytesMax, bytes.length);
+      if (stop < bytes.length && isText(contentType)) {
+        while ((bytes[stop] & 0xc0) === 0x80 && stop > at + bytesMax - 4) stop -= 1;
+      }
+      pieces.push(bytes.subarray(at, stop));
+      at = stop;
+    } while (at < bytes.length);
+    return pieces;
   }
 
   /**
@@ -259,20 +276,4 @@ export class Sending {
 export function windowBehind(window, content) {
   const size = sizeOf(content);
   return size === 0 ? window : window - size - FRAME_COST;
-}
-
-/**
- * Where the piece that starts at `at` stops: texts are cut between characters.
- *
- * @param {Uint8Array} content
- * @param {number} at
- * @param {string} contentType
- */
-function cutAt(content, at, contentType) {
-  let stop = at + PART_BYTES_MAX;
-  if (stop >= content.length) return content.length;
-  if (isText(contentType)) {
-    while ((content[stop] & 0xc0) === 0x80 && stop > at + PART_BYTES_MAX - 4) stop -= 1;
-  }
-  return stop;
 }

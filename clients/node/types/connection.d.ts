@@ -27,6 +27,8 @@ export class Connection {
     /** @type {AgentError | undefined} Why it ended. */
     error: AgentError | undefined;
     contentBytesMax: number;
+    /** Content above is sent in parts. */
+    partBytesMax: number;
     /** @type {Promise<void>} */
     closed: Promise<void>;
     /** Welcome and not yet lost. */

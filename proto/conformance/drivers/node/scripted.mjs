@@ -12,6 +12,7 @@ class ScriptedCall {
   #wanting;
   #last;
   #forwarded;
+  #asked;
   #isOver = false;
   #ended;
   #end;
@@ -61,8 +62,18 @@ class ScriptedCall {
     return this;
   }
 
-  /** What the client sends next. It asks again when that went out. */
-  async next() {
+  /** What the client sends next; it asks again when that went out. One answer at a time. */
+  next() {
+    const before = this.#asked;
+    const asked = (async () => {
+      await before?.catch(() => {});
+      return this.#next();
+    })();
+    this.#asked = asked;
+    return asked;
+  }
+
+  async #next() {
     this.#last?.done();
     this.#last = undefined;
     if (this.#forwarded !== undefined) return this.#forwarded.next();
