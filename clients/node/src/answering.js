@@ -34,7 +34,7 @@ export class Yielding {
         const { done, value } = await iterator.next();
         if (done) break;
         if (value instanceof Part) {
-          await sending.sendPart(value);
+          if (!sending.trySendPart(value)) await sending.sendPart(value);
         } else if (value instanceof Message && value.error !== undefined) {
           await sending.sendError(value.error);
         } else {

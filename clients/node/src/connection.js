@@ -104,7 +104,10 @@ export class Connection {
       this.#outbox.append(this.#hello);
       this.#owner.opened(this);
     });
-    socket.on('drain', () => this.#wakeStalled());
+    socket.on('drain', () => {
+      this.#outbox.drained();
+      this.#wakeStalled();
+    });
     socket.on('error', (error) => this.#failed(error));
     socket.on('end', () => this.#failed());
     socket.on('close', () => {

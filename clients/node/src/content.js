@@ -285,8 +285,12 @@ function isStructured(contentType) {
   );
 }
 
-/** @param {string} text */
-function isAscii(text) {
+/**
+ * Whether every byte, or character, is below 128.
+ *
+ * @param {string} text
+ */
+export function isAscii(text) {
   return !/[^\u0000-\u007f]/.test(text);
 }
 

@@ -165,11 +165,11 @@ export function firstRest(type, contentType, ext, part, end) {
   if (ext !== undefined && Object.keys(ext).length > 0) {
     return `,"ext":${flatObject(ext, 'ext')}${firstRest(type, contentType, undefined, part, end)}`;
   }
+  if (type === '' && contentType === JSON_TYPE) return laterRest(part, end);
   const key = `${part ? 'p' : ''}${end ? 'e' : ''}\n${contentType}\n${type}`;
   const known = firstKnown.get(key);
   if (known !== undefined) return known;
   let rest = type === '' ? '' : `,"type":${quoted(type)}`;
-  // JSON goes without saying, but in an end without a byte it says that there is a message.
   if (contentType !== JSON_TYPE) rest += `,"content_type":${quoted(contentType)}`;
   rest += laterRest(part, end);
   if (firstKnown.size >= CACHED_MAX) firstKnown.clear();

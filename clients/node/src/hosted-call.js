@@ -68,12 +68,15 @@ export class HostedCall {
     this.connection = connection;
     this.id = id;
     this.isEnded = false;
-    /**
-     * A message of the input as the agent's function gets it.
-     *
-     * @type {(header: Header, content: Kept) => any}
-     */
-    this.inputValue = (each, content) => this.#checked(valueOf(each, content));
+  }
+
+  /**
+   * Makes of a message of the input what the agent's function gets.
+   *
+   * @returns {(header: Header, content: Kept) => any}
+   */
+  get inputValue() {
+    return (header, content) => this.#checked(valueOf(header, content));
   }
 
   get timeLeftMs() {

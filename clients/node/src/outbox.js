@@ -23,6 +23,8 @@ export class Outbox {
   /** @param {import('node:net').Socket} socket */
   constructor(socket) {
     this.#socket = socket;
+    /** The socket takes nothing more for now. */
+    this.isFull = false;
     const flush = () => {
       this.#isScheduled = false;
       this.flush();
@@ -31,10 +33,6 @@ export class Outbox {
     this.#flushLater = () => process.nextTick(flush);
   }
 
-  /** The socket takes nothing more for now; it emits `drain` when it does. */
-  get isFull() {
-    return this.#socket.writableLength >= HIGH_WATER_BYTES;
-  }
 
   /**
    * Puts a frame behind those before it; returns how many bytes its content takes.
@@ -83,7 +81,14 @@ export class Outbox {
       return;
     }
     socket.write(piece);
-    if (socket.writableLength === 0) this.#end = this.#start = 0; // The kernel has it all.
+    const waiting = socket.writableLength;
+    if (waiting === 0) this.#end = this.#start = 0; // The kernel has it all.
+    else this.isFull = waiting >= HIGH_WATER_BYTES;
+  }
+
+  /** The socket has taken what waited. */
+  drained() {
+    this.isFull = false;
   }
 
   /** Writes what is there, and takes nothing more. */
@@ -108,6 +113,7 @@ export class Outbox {
       // Copied, for it may be changed by whom it belongs to before the socket has taken it.
       socket.write(typeof content === 'string' ? bytes : Buffer.from(bytes));
       socket.uncork();
+      this.isFull = socket.writableLength >= HIGH_WATER_BYTES;
     }
     return bytes.length;
   }

@@ -1,6 +1,6 @@
 /** Readers of one direction of a call: async iterators, each at its own pace. */
 
-import { Message, decodeKept, isText, joinKept } from './content.js';
+import { Message, decodeKept, isAscii, isText, joinKept } from './content.js';
 import './disposal.js';
 
 /** @typedef {import('./content.js').Kept} Kept */
@@ -207,6 +207,8 @@ export class PartReader extends Reader {
   /** @type {Link | undefined} */
   #first;
   #decoder = new TextDecoder();
+  /** The piece before may have ended in the middle of a character. */
+  #isCut = false;
 
   /**
    * @param {Link} link
@@ -216,12 +218,16 @@ export class PartReader extends Reader {
     this.#first = link.isPart ? first : undefined;
     if (link.error !== undefined) throw link.error;
     const { content } = link;
+    if (typeof content === 'string' && content !== '' && !this.#isCut && isAscii(content)) {
+      if (isText(first.header.contentType)) return content;
+    }
     const bytes = typeof content === 'string' ? Buffer.from(content, 'latin1') : content;
     if (!isText(first.header.contentType)) {
       // An empty frame that only ends a message is no piece of it.
       return content.length === 0 && first !== link ? PENDING : bytes;
     }
     // A sender may cut in the middle of a character: what is missing comes with the next piece.
+    this.#isCut = link.isPart;
     const text = this.#decoder.decode(bytes, { stream: link.isPart });
     return text === '' && (first !== link || link.isPart) ? PENDING : text;
   }

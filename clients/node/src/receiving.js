@@ -60,8 +60,8 @@ export class Receiving {
   #source;
   #threshold;
   #owed = 0;
-  /** @type {Set<{ wake(): void }>} */
-  #waiting = new Set();
+  /** @type {Array<{ wake(): void }>} */
+  #waiting = [];
 
   /**
    * @param {number} window
@@ -155,7 +155,7 @@ export class Receiving {
    * @param {{ wake(): void }} waiter
    */
   wait(waiter) {
-    this.#waiting.add(waiter);
+    this.#waiting.push(waiter);
   }
 
   /** A reader left before the end. */
@@ -183,9 +183,9 @@ export class Receiving {
   }
 
   #wake() {
-    if (this.#waiting.size === 0) return;
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
     for (const each of waiting) each.wake();
   }
 }

@@ -26,8 +26,8 @@ export class Sending {
   #error;
   /** @type {Promise<void> | undefined} What is being sent and waits for credit. */
   #busy;
-  /** @type {Array<() => void>} */
-  #waiters = [];
+  /** @type {Array<() => void> | undefined} */
+  #waiters;
 
   /**
    * @param {Connection} connection
@@ -73,9 +73,9 @@ export class Sending {
 
   /** Lets whoever waits look again. */
   wake() {
-    if (this.#waiters.length === 0) return;
     const waiters = this.#waiters;
-    this.#waiters = [];
+    if (waiters === undefined) return;
+    this.#waiters = undefined;
     for (const waiter of waiters) waiter();
   }
 
@@ -92,8 +92,7 @@ export class Sending {
       !this.maySend ||
       this.#isInPart ||
       this.#busy !== undefined ||
-      // A character takes three bytes at most.
-      content.length * (typeof content === 'string' ? 3 : 1) > this.#connection.partBytesMax
+      this.#isLarge(content)
     ) {
       return false;
     }
@@ -114,24 +113,48 @@ export class Sending {
   }
 
   /**
-   * Sends a piece of a message that goes on.
+   * Sends a piece of a message that goes on, at once if that needs no waiting.
+   *
+   * @param {Part} part
+   * @returns {boolean} Whether it did.
+   */
+  trySendPart({ content, type }) {
+    if (!this.maySend || this.#busy !== undefined || this.#isLarge(content)) return false;
+    this.#writePart(content, type);
+    return true;
+  }
+
+  /**
+   * Sends a piece of a message that goes on, waiting for credit.
    *
    * @param {Part} part
    */
   async sendPart({ content, type }) {
+    await this.#inTurn(async () => {
+      const contentType = typeof content === 'string' ? TEXT_TYPE : BYTES_TYPE;
+      for (const piece of this.#pieces(content, contentType)) {
+        if (!this.maySend) await this.ready();
+        this.#writePart(piece, type, contentType);
+      }
+    });
+  }
+
+  /**
+   * @param {string | Uint8Array} content
+   * @param {string} type
+   * @param {string} [contentType] Of what this is a piece of.
+   */
+  #writePart(content, type, contentType) {
     if (typeof content === 'string' && !isWellFormed(content)) {
       throw new InvalidArgumentError('the text holds a lone surrogate', { reason: 'bad_content' });
     }
-    const contentType = typeof content === 'string' ? TEXT_TYPE : BYTES_TYPE;
-    await this.#inTurn(async () => {
-      for (const piece of this.#pieces(content, contentType)) {
-        if (!this.maySend) await this.ready();
-        const isFirst = !this.#isInPart;
-        this.#isInPart = true;
-        const rest = isFirst ? firstRest(type, contentType, undefined, true, false) : null;
-        this.#write(rest ?? laterRest(true, false), piece);
-      }
-    });
+    let rest = laterRest(true, false);
+    if (!this.#isInPart) {
+      const usual = typeof content === 'string' ? TEXT_TYPE : BYTES_TYPE;
+      rest = firstRest(type, contentType ?? usual, undefined, true, false);
+      this.#isInPart = true;
+    }
+    this.#write(rest, content);
   }
 
   /**
@@ -154,7 +177,7 @@ export class Sending {
       if (this.#error !== undefined) throw this.#error;
       if (this.#connection.isFull) this.#connection.stalled.add(this);
       await new Promise((resolve) => {
-        this.#waiters.push(() => resolve(undefined));
+        (this.#waiters ??= []).push(() => resolve(undefined));
       });
     }
   }
@@ -217,15 +240,25 @@ export class Sending {
   }
 
   /**
+   * Whether content may be too large for one frame.
+   *
+   * @param {string | Uint8Array} content
+   */
+  #isLarge(content) {
+    // A character takes three bytes at most.
+    const most = typeof content === 'string' ? content.length * 3 : content.length;
+    return most > this.#connection.partBytesMax;
+  }
+
+  /**
    * Content as it goes into frames: one piece unless it is large. Texts are cut between characters.
    *
    * @param {string | Uint8Array} content
    * @param {string} contentType
    */
   #pieces(content, contentType) {
+    if (!this.#isLarge(content)) return [content];
     const bytesMax = this.#connection.partBytesMax;
-    // A character takes three bytes at most.
-    if (content.length * (typeof content === 'string' ? 3 : 1) <= bytesMax) return [content];
     const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : content;
     const pieces = [];
     let at = 0;

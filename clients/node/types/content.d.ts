@@ -63,6 +63,12 @@ export function joinKept(pieces: Kept[]): Kept;
 export function joined(values: any[]): any;
 /** @param {string} contentType */
 export function isText(contentType: string): boolean;
+/**
+ * Whether every byte, or character, is below 128.
+ *
+ * @param {string} text
+ */
+export function isAscii(text: string): boolean;
 /** @typedef {import('./errors.js').AgentError} AgentError */
 /** @typedef {import('./errors.js').Detail} Detail */
 /**

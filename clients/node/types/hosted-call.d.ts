@@ -14,11 +14,11 @@ export class HostedCall {
     id: number;
     isEnded: boolean;
     /**
-     * A message of the input as the agent's function gets it.
+     * Makes of a message of the input what the agent's function gets.
      *
-     * @type {(header: Header, content: Kept) => any}
+     * @returns {(header: Header, content: Kept) => any}
      */
-    inputValue: (header: Header, content: Kept) => any;
+    get inputValue(): (header: Header, content: Kept) => any;
     get timeLeftMs(): number | undefined;
     get signal(): AbortSignal;
     /**

@@ -52,7 +52,14 @@ export class Sending {
         isEnd?: boolean;
     }): Promise<void>;
     /**
-     * Sends a piece of a message that goes on.
+     * Sends a piece of a message that goes on, at once if that needs no waiting.
+     *
+     * @param {Part} part
+     * @returns {boolean} Whether it did.
+     */
+    trySendPart({ content, type }: Part): boolean;
+    /**
+     * Sends a piece of a message that goes on, waiting for credit.
      *
      * @param {Part} part
      */
