@@ -24,7 +24,7 @@ var (
 	cancelled = make(chan string, 2)
 )
 
-// Counter is in each session one that counts.
+// Counter counts, each session for itself.
 type Counter struct{ total int }
 
 func newCounter(context.Context) (*Counter, error) { return &Counter{}, nil }
@@ -36,15 +36,15 @@ func (c *Counter) Add(ctx context.Context, number int) (int, error) {
 
 func words(ctx context.Context, request *coagent.Request, out *coagent.Sender) error {
 	defer noteCancellation(ctx, request)
-	relation, time := "another", "no"
+	relation, deadline := "another", "no"
 	if request.Trace() == trace {
 		relation = "the same"
 	}
 	if _, ok := request.TimeLeft(); ok {
-		time = "a"
+		deadline = "a"
 	}
 	asked <- fmt.Sprintf("by %s, for %s, %s trace, %s deadline",
-		request.Sender(), request.Ext()["customer"], relation, time)
+		request.Sender(), request.Ext()["customer"], relation, deadline)
 	for _, word := range strings.Fields(request.Text()) {
 		if err := out.Send(ctx, word); err != nil {
 			return err
