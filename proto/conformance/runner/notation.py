@@ -150,6 +150,9 @@ def mismatch(
     for key in step.get("also", []):
         if key not in frame.header:
             return f"it has no {key}"
+    for key in step.get("not", []):
+        if key in header.get("details", {}):
+            return f"its details have {key}"
     allowed = {*wanted, *step.get("also", []), *step.get("may", [])}
     if header.get("op") == "error":
         allowed |= {"details", "message"} if is_client else {"details"}

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 MESSAGE_BYTES_MAX = 4096
 DETAILS_BYTES_MAX = 4096
+DETAILS_KEYS_MAX = 64
 CAUSES_MAX = 8
 
 Detail = str | bool | int
@@ -257,7 +258,7 @@ def _bounded(details: dict[str, Detail]) -> dict[str, Detail]:
         if isinstance(value, str):
             value = cut(value, 2048)
         left -= len(key.encode()) + (len(value.encode()) if isinstance(value, str) else 16) + 6
-        if left < 0:
+        if left < 0 or len(kept) == DETAILS_KEYS_MAX:
             break
         kept[key] = value
     return kept

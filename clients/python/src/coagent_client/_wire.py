@@ -19,6 +19,7 @@ HEADER_BYTES_MAX_IN = 65_536
 HEADER_BYTES_MAX_OUT = 32_768
 CONTENT_BYTES_MAX = 16 * 1024 * 1024
 EXT_BYTES_MAX = 8_192
+KEYS_MAX = 64
 FRAME_COST = 256
 WINDOW_DEFAULT = 1024 * 1024
 PART_BYTES_MAX = 256 * 1024
@@ -263,6 +264,10 @@ def quoted(text: str) -> str:
 def flat_object(values: Mapping[str, object], name: str, bytes_max: int = EXT_BYTES_MAX) -> str:
     """A flat JSON object of strings, booleans and integers 0…2^53-1."""
     members: list[str] = []
+    if len(values) > KEYS_MAX:
+        raise InvalidArgumentError(
+            f"{name} has more than {KEYS_MAX} members", reason="bad_field", details={"field": name}
+        )
     for key, value in values.items():
         if value is True:
             spelled = "true"
