@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from .driver import Driver, DriverFault, Failed, Pending, Unsupported
+from .driver import BOUND_S, Driver, DriverFault, Failed, Pending, Unsupported
 from .fake_sidecar import FakeSidecar
 from .notation import (
     BadScenario,
@@ -22,7 +22,6 @@ from .notation import (
 from .scenarios import Scenario
 from .told import error_mismatch, ok_mismatch, value_mismatch
 
-BOUND_S = 20.0
 
 
 class ClientPlayer:

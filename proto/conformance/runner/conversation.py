@@ -1,8 +1,8 @@
 """Plays a conversation against a real daemon: real sockets, real time.
 
-The clock of a conversation is virtual, and a machine may be late. What must not have come yet is
-therefore only judged while the machine is in time; what came early by the machine's fault waits for
-the step that wants it.
+The clock of a conversation is virtual, and a machine may be late. Time that passes is therefore as
+late as any step before was: no interval is shorter than the conversation says. What must not have
+come yet is only judged while the machine is in time; otherwise it waits for the step that wants it.
 """
 
 from __future__ import annotations
@@ -60,17 +60,13 @@ class Conversation:
         if "advance_ms" in step:
             self._latest_ms = max(self._latest_ms, self._late_ms)
             self._virtual_ms += step["advance_ms"]
-            self._wait_until_in_time()
+            threading.Event().wait(max(0.0, self._latest_ms - self._late_ms) / 1000)
         elif step.get("sidecar") == "drains":
             self._daemon.drain()
         elif "peer" in step:
             self._peer_step(step["peer"], step)
         else:
             raise BadScenario(f"unknown step {step}")
-
-    def _wait_until_in_time(self) -> None:
-        if self._late_ms < 0:
-            threading.Event().wait(-self._late_ms / 1000)
 
     def _peer_step(self, name: str, step: Step) -> None:
         if "connects" in step:

@@ -141,6 +141,7 @@ class FakeSidecar:
                 raise Failure(f"{failure}; so far:\n{self.story()}") from None
             if frame is None:
                 self.log.append("-- closed by the client --")
+                self.peer.close()  # There is no half-open connection (CON-12).
                 return None
             self.log.append(f"C→S {frame}")
             self.ledger.received(frame)

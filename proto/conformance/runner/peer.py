@@ -10,10 +10,9 @@ import threading
 import time
 from typing import Any
 
+from .driver import BOUND_S
 from .notation import Failure, Frame, encoded
 
-BOUND_S = 20.0
-"""How long a frame may take on a busy machine."""
 
 
 class Peer:
