@@ -195,14 +195,21 @@ class Driver:
 
     # Events
 
-    def event(self, kind: str, *, seconds: float = BOUND_S, **fields: Any) -> Line:
+    def event(
+        self,
+        kind: str,
+        *,
+        seconds: float = BOUND_S,
+        where: Callable[[Line], bool] = lambda event: True,
+        **fields: Any,
+    ) -> Line:
         """Takes the first event of this kind, with these fields, that was not taken yet."""
         wanted = {"event": kind, **fields}
         until = time.monotonic() + seconds
         with self._changed:
             while True:
                 for at, event in enumerate(self._events):
-                    if event.items() >= wanted.items():
+                    if event.items() >= wanted.items() and where(event):
                         return self._events.pop(at)
                 left_s = until - time.monotonic()
                 if self._has_ended or left_s <= 0:
