@@ -105,7 +105,7 @@ let package = Package(
     tests("DaemonTests", ["Daemon", "EventLoop", "Transports", "Wire", "coagentd", logging]),
     tests(
       "CoagentClientTests",
-      ["CoagentClient", "Hosting", "Transports", "EventLoop", "Wire", "Locking"]),
+      ["CoagentClient", "Hosting", "Transports", "EventLoop", "Wire", "Locking", "coagentd"]),
     tests("CLITests", ["coagent", "CoagentClient", "Wire", argumentParser]),
     tests("TidyTests", []),
   ]

@@ -134,10 +134,14 @@ final class AgentTable: Sendable {
     }
   }
 
-  func forgetRetired(_ agent: RegisteredAgent) {
+  /// Forgets those who are retired and hold no instance any more, of this name or of all.
+  func forgetIdle(_ name: String? = nil) {
     state.withLock { state in
-      state.retired[agent.name]?.removeAll { $0 === agent }
-      if state.retired[agent.name]?.isEmpty == true { state.retired[agent.name] = nil }
+      if state.retired.isEmpty { return }
+      for name in name.map({ [$0] }) ?? Array(state.retired.keys) {
+        state.retired[name]?.removeAll { $0.host.sessionCount == 0 }
+        if state.retired[name]?.isEmpty == true { state.retired[name] = nil }
+      }
     }
   }
 

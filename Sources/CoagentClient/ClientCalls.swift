@@ -118,7 +118,7 @@ extension Client: Caller {
         call.parent = context.callID
       }
     }
-    call.ext = FlatObject.text(ext)
+    call.ext = try FlatObject.checked(ext)
   }
 
   private static func piece(of message: Message) throws(AgentError) -> Piece {

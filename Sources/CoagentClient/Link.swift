@@ -175,6 +175,11 @@ final class Link {
       contentMax.withLock { $0 = welcome.contentBytesMax }
       decoder.contentMax = welcome.contentBytesMax
       heartbeatMs = welcome.heartbeatMs
+      if heartbeatMs > 0 {
+        tickMs = min(Self.tickMsMax, max(heartbeatMs / 4, 1))
+        ticking?.stop()
+        startTicking()
+      }
       greetByMs = Self.never
       greeted.give(nil)
     case .pong: if !pings.isEmpty { pings.removeFirst().give(nil) }
@@ -243,7 +248,9 @@ final class Link {
   // MARK: - Time
 
   static let never = UInt64.max
-  private static let tickMs: UInt64 = 250
+  private static let tickMsMax: UInt64 = 250
+  /// How often the clock is looked at while something depends on it.
+  private var tickMs = tickMsMax
   private static let greetingMs: UInt64 = 5_000
   /// How long after its time a call is waited for, should the sidecar not speak.
   static let overdueMs: UInt64 = 1_000
@@ -251,7 +258,7 @@ final class Link {
   func startTicking() {
     if down != nil || ticking?.isActive == true { return }
     let timer = ticking ?? LoopTimer { [weak self] in self?.tick() }
-    timer.start(everyMs: Self.tickMs)
+    timer.start(everyMs: tickMs)
     ticking = timer
   }
 

@@ -23,7 +23,7 @@ extension Link {
     }
     let id = call.id
     let mailbox = mailbox
-    let inbox = call.hasInput ? Self.inputInbox(id, mailbox) : nil
+    let inbox = call.hasInput ? Self.inputInbox(call, mailbox) : nil
     let partMax = min(machine.maxContent, Limits.messageBytesAdvised)
     let outlet = Outlet(creditBytes: call.windowBytes, contentMax: partMax) {
       mailbox.post(.reply(id, $0))
@@ -38,18 +38,22 @@ extension Link {
       input: InputMessages(first: message, inbox: inbox), isNew: call.isNew,
       isOneway: call.isOneway, observes: call.observes)
     let task = Task.detached {
-      let error = await host.run(request, reply: ReplyStream(outlet), in: context)
+      let reply = ReplyStream(outlet)
+      let error = await host.run(request, reply: reply, in: context)
+      if error == nil { try? await reply.endMessage() }
       outlet.close(AgentError(.cancelled, "the call is over"))
       mailbox.post(.finish(id, error))
     }
     hosted[id] = HostedRun(inbox: inbox, outlet: outlet, task: task, host: host)
-    // The first message is in the agent's hands.
-    if let first = call.first, call.hasInput { machine.consumed(first.cost, on: id) }
   }
 
-  private static func inputInbox(_ id: UInt64, _ mailbox: Mailbox) -> Inbox {
+  private static func inputInbox(_ call: IncomingCall, _ mailbox: Mailbox) -> Inbox {
+    let id = call.id
     let threshold = ClientConnection.grantBytes(window: Limits.windowBytesDefault)
-    return Inbox(thresholdBytes: threshold) { mailbox.post(.consumedInput(id, $0)) }
+    // The first message is in the agent's hands.
+    return Inbox(thresholdBytes: threshold, consumedBytes: call.first?.cost ?? 0) {
+      mailbox.post(.consumedInput(id, $0))
+    }
   }
 
   func cancelHosted(_ id: UInt64, _ reason: String) {
@@ -78,23 +82,25 @@ extension Link {
       machine.closed(id)
       return
     }
+    let agents = agents
     Task.detached {
       for host in hosts { await host.close(session: session, CloseReason(word: reason)) }
       mailbox.post(.closed(id))
+      agents.forgetIdle(name)
     }
   }
 
-  /// A registration is over, as was wanted (`cancelled`) or not. Its instances go when its calls
-  /// have.
+  /// A registration is over, as was wanted (`cancelled`) or not. Its sessions are closed by the
+  /// sidecar, each when its calls have ended.
   func registrationEnded(_ agent: RegisteredAgent, _ error: AgentError?) {
     agents.retire(agent)
+    agent.end(error?.code == .cancelled ? nil : error)
     let runs = hosted.values.filter { $0.host === agent.host }.map(\.task)
     let agents = agents
     Task.detached {
       for run in runs { await run.value }
-      await agent.host.closeAll(.shutdown)
-      agents.forgetRetired(agent)
-      agent.end(error?.code == .cancelled ? nil : error)
+      await agent.host.closeShared(.shutdown)
+      agents.forgetIdle(agent.name)
     }
   }
 
@@ -104,12 +110,14 @@ extension Link {
   /// The connection is gone: handlers are cancelled, and instances freed once these have ended.
   func abandonHosted() {
     let runs = hosted.values.map(\.task)
+    let agents = agents
     hosted = [:]
     for host in agents.hosts {
       let instances = host.takeInstances()
       Task.detached {
         for run in runs { await run.value }
         await instances.free(.connectionLost)
+        agents.forgetIdle()
       }
     }
   }

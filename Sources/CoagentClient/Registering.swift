@@ -127,7 +127,7 @@ extension Client {
   private func register(
     _ name: String, _ profile: AgentProfile, _ source: AgentSource
   ) async throws -> AgentRegistration {
-    let agent = RegisteredAgent(profile.registration(name), AgentHost(source))
+    let agent = RegisteredAgent(try profile.registration(name), AgentHost(source))
     try agents.add(agent)
     do {
       try await registered(agent)
@@ -186,7 +186,8 @@ public struct AgentRegistration: Sendable {
 
   public var name: String { agent.name }
 
-  /// Takes the agent back: nothing new comes, calls in flight finish, sessions are closed.
+  /// Takes the agent back: nothing new comes from when this returns, calls in flight finish, and
+  /// the sidecar closes the sessions behind them.
   public func cancel() async { await client.cancel(agent) }
 
   /// Waits until the registration is over; returns why, if nobody wanted it.
@@ -201,11 +202,11 @@ extension AgentProfile {
     return profile
   }
 
-  func registration(_ name: String) -> Registration {
+  func registration(_ name: String) throws(AgentError) -> Registration {
     var registration = Registration(name: name)
     registration.description = description
     registration.version = version
-    registration.labels = FlatObject.text(labels.mapValues { .string($0) })
+    registration.labels = try FlatObject.checked(labels.mapValues { .string($0) }, "labels")
     registration.concurrency = concurrency.map { UInt64(max(0, $0)) }
     registration.sessionConcurrency = sessionConcurrency.map { UInt64(max(0, $0)) }
     registration.idleMs = idle.map { $0 == .zero ? 0 : $0.milliseconds }

@@ -75,6 +75,11 @@ public final class AgentHost: Sendable {
   /// The agent is not needed any more: all of its instances are told.
   public func closeAll(_ reason: CloseReason) async {
     await takeInstances().free(reason)
+    await closeShared(reason)
+  }
+
+  /// The one instance of all calls, where there is one, is not needed any more.
+  public func closeShared(_ reason: CloseReason) async {
     if case .shared(let agent) = source { await agent.closed(reason) }
   }
 

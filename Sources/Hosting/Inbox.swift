@@ -54,12 +54,14 @@ public final class Inbox: Sendable {
 
   /// - Parameters:
   ///   - thresholdBytes: consumption is reported when this much has come together.
+  ///   - consumedBytes: what was consumed before the first reading.
   ///   - openingBytes: what is reported when the reading begins, of a call that waits for that.
   ///   - onConsumed: bytes read since it was called last, C + 256 for a frame. From any thread.
   public init(
-    thresholdBytes: Int, openingBytes: Int = 0, onConsumed: @escaping @Sendable (Int) -> Void
+    thresholdBytes: Int, consumedBytes: Int = 0, openingBytes: Int = 0,
+    onConsumed: @escaping @Sendable (Int) -> Void
   ) {
-    state = Locked(State(openingBytes: openingBytes))
+    state = Locked(State(owedBytes: consumedBytes, openingBytes: openingBytes))
     self.thresholdBytes = thresholdBytes
     self.onConsumed = onConsumed
   }

@@ -106,10 +106,7 @@ public final class Outlet: Sendable {
 
   /// The frames of a message, whose names and `ext` must fit a header.
   private func frames(of message: Message) throws(AgentError) -> [Frame] {
-    let extBytes = message.extText.count
-    if extBytes > Limits.extBytesMax {
-      throw AgentError(.tooLarge, "ext of \(extBytes) bytes exceeds \(Limits.extBytesMax)")
-    }
+    if !message.extText.isEmpty { _ = try FlatObject.checked(message.ext) }
     let names = message.type.escapedBytes + message.contentType.escapedBytes
     if names > Self.namesBytesMax {
       throw AgentError(.tooLarge, "type names of \(names) bytes exceed \(Self.namesBytesMax)")

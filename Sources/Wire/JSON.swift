@@ -75,15 +75,15 @@ extension JSON: Equatable {
 }
 
 /// Written as Swift writes it: `["type": "object", "required": ["a", "b"], "maxItems": 3]`.
+///
+/// But null is `.null`: with `nil` a `JSON?` that is not there would be one that is null.
 extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
-  ExpressibleByBooleanLiteral, ExpressibleByNilLiteral, ExpressibleByArrayLiteral,
-  ExpressibleByDictionaryLiteral
+  ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
   public init(stringLiteral value: String) { self = .string(value) }
   public init(integerLiteral value: Int64) { self = .integer(value) }
   public init(floatLiteral value: Double) { self = .number(value) }
   public init(booleanLiteral value: Bool) { self = .truth(value) }
-  public init(nilLiteral: ()) { self = .null }
   public init(arrayLiteral elements: JSON...) { self = .array(elements) }
 
   /// The members keep the order in which they are written.

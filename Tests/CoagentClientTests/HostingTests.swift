@@ -311,8 +311,11 @@ extension Client {
         #expect(try await sidecar.heard("cancel").id == 1)
         await sidecar.say(#"{"op":"error","id":1,"code":"cancelled","reason":"cancelled"}"#)
         await cancelled
-        #expect(try await closed.value() == .shutdown)
         #expect(await registration.ended() == nil)
+        // The sidecar closes its sessions when their calls have ended.
+        await sidecar.say(#"{"op":"close","id":4,"to":"counter:a","reason":"shutdown"}"#)
+        #expect(try await closed.value() == .shutdown)
+        #expect(try await sidecar.heard("ok").id == 4)
       }
     }
   }

@@ -67,7 +67,7 @@ struct JSONWriterTests {
   }
 
   @Test func literalsAreWrittenInTheirOrder() {
-    let value: JSON = ["b": [1, -2.5, nil], "a": ["text": "x", "is": true], "e": [:]]
+    let value: JSON = ["b": [1, -2.5, .null], "a": ["text": "x", "is": true], "e": [:]]
     let text = #"{"b":[1,-2.5,null],"a":{"text":"x","is":true},"e":{}}"#
     #expect(written { $0.value(value) } == text)
   }

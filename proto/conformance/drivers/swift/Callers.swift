@@ -11,7 +11,7 @@ extension Driver {
     return script.context
   }
 
-  private func options(_ command: Command) -> CallOptions {
+  private func options(_ command: Command) throws -> CallOptions {
     var options = CallOptions()
     options.timeout = command.duration("timeout_ms")
     options.windowBytes = command.integer("window").map { Int($0) }
@@ -19,12 +19,12 @@ extension Driver {
     options.isDetached = command.truth("detach")
     options.from = command.text("sender") ?? ""
     options.trace = command.text("trace") ?? ""
-    options.ext = command.flat("ext")
+    options.ext = try command.flat("ext")
     return options
   }
 
   func call(_ command: Command) async throws -> JSON {
-    var options = options(command)
+    var options = try options(command)
     options.timeout = options.timeout ?? Client.defaultTimeout
     let message = try command.message() ?? Message([])
     let reply = try await caller(command).call(
@@ -42,7 +42,7 @@ extension Driver {
   }
 
   func open(_ command: Command, hasInput: Bool) async throws -> JSON {
-    var options = options(command)
+    var options = try options(command)
     options.hasInput = hasInput
     let call = try await caller(command).open(
       try command.word("to"), try command.message(), options: options)
@@ -52,7 +52,7 @@ extension Driver {
 
   func send(_ command: Command) async throws -> JSON {
     try await caller(command).send(
-      try command.word("to"), try command.message() ?? Message([]), options: options(command),
+      try command.word("to"), try command.message() ?? Message([]), options: try options(command),
       observes: command.truth("observe"), acknowledged: command["ack"]?.truth ?? true)
     return .object([])
   }

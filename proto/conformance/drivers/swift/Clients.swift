@@ -32,7 +32,7 @@ extension Driver {
     let isDetailed = command.truth("detailed")
     let cards = try await client(command).discover(
       command.text("namespace") ?? "", recursive: command.truth("recursive"),
-      inclusive: command.truth("inclusive"), detailed: isDetailed, labels: labels(command))
+      inclusive: command.truth("inclusive"), detailed: isDetailed, labels: try labels(command))
     return object(("agents", .array(cards.map { Self.card($0, isDetailed) })))
   }
 
@@ -40,13 +40,13 @@ extension Driver {
     let changes = try client(command).watch(
       command.text("namespace") ?? "", recursive: command.truth("recursive"),
       inclusive: command.truth("inclusive"), detailed: command.truth("detailed"),
-      labels: labels(command), fromRevision: command.integer("from_revision"))
+      labels: try labels(command), fromRevision: command.integer("from_revision"))
     names.watches[try command.word("as")] = OpenWatch(changes)
     return .object([])
   }
 
-  func labels(_ command: Command) -> [String: String] {
-    command.flat("labels").mapValues(\.description)
+  func labels(_ command: Command) throws -> [String: String] {
+    try command.flat("labels").mapValues(\.description)
   }
 
   private static func card(_ card: AgentCard, _ isDetailed: Bool) -> JSON {

@@ -61,19 +61,28 @@ struct Command: Sendable {
     }
     if let type = value["type"]?.text { message.type = type }
     if let contentType = value["content_type"]?.text { message.contentType = contentType }
-    if let ext = value["ext"] { message.ext = flat(ext) }
+    if let ext = value["ext"] { message.ext = try flat(ext) }
     return message
   }
 
   /// A flat object, such as `ext`.
-  func flat(_ name: String) -> [String: FlatValue] {
-    json[name].map { Self.flat($0) } ?? [:]
+  func flat(_ name: String) throws -> [String: FlatValue] {
+    try json[name].map { try Self.flat($0) } ?? [:]
   }
 
-  private static func flat(_ json: JSON) -> [String: FlatValue] {
-    var writer = JSONWriter()
-    writer.value(json)
-    return FlatObject.values(writer.bytes)
+  private static func flat(_ json: JSON) throws -> [String: FlatValue] {
+    var values: [String: FlatValue] = [:]
+    for member in json.members ?? [] {
+      switch member.value {
+      case .string(let text): values[member.name] = .string(text)
+      case .truth(let truth): values[member.name] = .truth(truth)
+      case .integer(let number) where number >= 0: values[member.name] = .integer(UInt64(number))
+      // What a flat object cannot hold, Swift's types refuse before the client could.
+      case .integer, .number, .null, .array, .object:
+        throw AgentError(.badField, "'\(member.name)' is no flat value")
+      }
+    }
+    return values
   }
 }
 

@@ -5,7 +5,7 @@ extension Driver {
   func register(_ command: Command) async throws -> JSON {
     let client = try client(command)
     let name = try command.word("name")
-    let profile = profile(command)
+    let profile = try profile(command)
     let registration =
       switch try command.word("agent") {
       case "scripted":
@@ -32,10 +32,10 @@ extension Driver {
     return .object([])
   }
 
-  private func profile(_ command: Command) -> AgentProfile {
+  private func profile(_ command: Command) throws -> AgentProfile {
     var profile = AgentProfile(command.text("description") ?? "")
     profile.version = command.text("version") ?? ""
-    profile.labels = labels(command)
+    profile.labels = try labels(command)
     profile.concurrency = command.integer("concurrency").map { Int($0) }
     profile.sessionConcurrency = command.integer("session_concurrency").map { Int($0) }
     profile.idle = command.duration("idle_ms")

@@ -122,10 +122,10 @@ extension Driver {
         }
       }
     case "fail_at":
-      let error = Self.error(command)
+      let error = try Self.error(command)
       try await script.writing.take { try await script.reply.fail(at: error) }
     case "answer": try await script.end(.answer(try command.message()))
-    case "fail": try await script.end(.failure(Self.error(command)))
+    case "fail": try await script.end(.failure(try Self.error(command)))
     default:
       let message = try command.message() ?? Message([])
       try await script.end(.forward(to: try command.word("to"), message))
@@ -133,13 +133,13 @@ extension Driver {
     return .object([])
   }
 
-  private static func error(_ command: Command) -> any Error {
+  private static func error(_ command: Command) throws -> any Error {
     let message = command.text("message") ?? ""
     guard let word = command.text("code") else {
       return OrdinaryError(message, because: command.text("cause").map { OrdinaryError($0) })
     }
     return AgentError(
       ErrorCode(rawValue: word) ?? .internal, reason: command.text("reason") ?? "", message,
-      details: command.flat("details"))
+      details: try command.flat("details"))
   }
 }
