@@ -31,7 +31,7 @@ export GOFLAGS := -mod=mod
 export GOPROXY := off
 export GOTOOLCHAIN := local
 
-GO_FILES := clients/go examples proto/conformance/drivers/go
+GO_FILES := bench/go clients/go examples proto/conformance/drivers/go
 GOFMT = "$$($(GO) env GOROOT)/bin/gofmt"
 
 # What tests and examples start: the binaries of the debug build, and those of Go.
