@@ -132,6 +132,7 @@ func (c *Client) finish(err error) {
 	c.change()
 	c.mu.Unlock()
 	c.cancel()
+	c.hosting.finish()
 	for _, each := range registrations {
 		each.failed(known)
 	}

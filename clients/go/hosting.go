@@ -37,13 +37,22 @@ type hosting struct {
 	// busy counts calls that run and sessions that close; idle is closed when there are none.
 	busy int
 	idle chan struct{}
+	// work is for goroutines that have finished other work; spares counts those that wait for it
+	// beyond what is in work.
+	work   chan func()
+	spares int
+	isOver bool
 }
+
+// sparesMax is how many goroutines wait for the next call: as many as often come at once.
+const sparesMax = 64
 
 func newHosting(client *Client) *hosting {
 	return &hosting{
 		client: client,
 		agents: make(map[string]*Registration),
 		living: make(map[string]*session),
+		work:   make(chan func(), sparesMax),
 	}
 }
 
@@ -68,11 +77,64 @@ func (h *hosting) remove(r *Registration) {
 func (h *hosting) start(run func()) {
 	h.mu.Lock()
 	h.busy++
+	isTaken := h.spares > 0 && len(h.work) < cap(h.work)
+	if isTaken {
+		h.spares--
+		h.work <- run // It does not block: nobody else sends.
+	}
 	h.mu.Unlock()
-	go func() {
-		defer h.leave()
-		run()
-	}()
+	if !isTaken {
+		go h.serve(run)
+	}
+}
+
+// serve does work, and then what comes next: a stack that calls have made large enough would be
+// made so again for each of them.
+func (h *hosting) serve(run func()) {
+	for run != nil {
+		h.do(run)
+		run = h.next()
+	}
+}
+
+func (h *hosting) do(run func()) {
+	defer h.leave()
+	run()
+}
+
+// next waits for work; nil if there are enough who do, or the client has ended. Only while it waits
+// does the client's end wait for this goroutine.
+func (h *hosting) next() func() {
+	h.mu.Lock()
+	if h.isOver || h.spares == sparesMax {
+		h.mu.Unlock()
+		return nil
+	}
+	h.spares++
+	h.client.goroutines.Add(1)
+	h.mu.Unlock()
+	defer h.client.goroutines.Done()
+	select {
+	case run := <-h.work:
+		return run
+	case <-h.client.background.Done():
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	select {
+	case run := <-h.work: // It came with the end.
+		return run
+	default:
+		h.spares--
+		return nil
+	}
+}
+
+// finish lets go of the goroutines that wait for work. The client's background has ended.
+func (h *hosting) finish() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.isOver = true
 }
 
 func (h *hosting) leave() {
