@@ -1,0 +1,137 @@
+"""Calls of all kinds between all languages, many at a time, chosen at random from a seed."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, deque
+from collections.abc import Callable
+
+import pytest
+from fleet import LANGUAGES, Fields, Fleet, Reply, arrived, fresh, refusal, until, value
+from processes import BOUND_S
+from runner import Pending
+
+STEPS = 400
+AT_ONCE = 40
+
+Check = Callable[[], str]
+
+
+class Dice:
+    """What happens next; whatever it is, what it comes to is known beforehand."""
+
+    def __init__(self, fleet: Fleet, seed: int) -> None:
+        self.fleet = fleet
+        self.random = random.Random(seed)
+        self.kept: dict[tuple[str, str], list[int]] = {}
+        self.session = fresh("random")
+
+    def begin(self, number: int) -> Check:
+        """Begins something; the result waits for its end and judges it."""
+        kinds = (self.echo, self.left, self.cancelled, self.late, self.mirrored, self.kept_there)
+        return self.random.choice(kinds)(number)
+
+    def peers(self) -> tuple[str, str]:
+        return self.random.choice(LANGUAGES), self.random.choice(LANGUAGES)
+
+    def call(self, agent: str, body: Fields, **options: int) -> tuple[str, Pending]:
+        caller, host = self.peers()
+        address = self.fleet[host].named(agent)
+        return caller, self.fleet[caller].call(address, body, **options)
+
+    def echo(self, number: int) -> Check:
+        content = self.random.randbytes(self.random.choice((0, 1, 500)))
+        _, call = self.call("echo", {"hex": content.hex()})
+
+        def check() -> str:
+            assert value(call.result(BOUND_S)) == content.hex()
+            return "echo"
+
+        return check
+
+    def stream(self, agent: str, body: Fields) -> Reply:
+        caller, host = self.peers()
+        return self.fleet[caller].stream(self.fleet[host].named(agent), body)
+
+    def left(self, number: int) -> Check:
+        count, size = self.random.randrange(1, 60), self.random.choice((8, 5000, 70_000))
+        reply = self.stream("generate", {"json": {"count": count, "bytes": size}})
+        taken = self.random.randrange(count + 1)
+        steps = [reply.begin("next") for _ in range(taken)]
+
+        def check() -> str:
+            for step in steps:
+                assert "message" in step.result(BOUND_S)
+            if taken == count:
+                assert reply.next() == {"end": True}
+            reply.leave()
+            return "left"
+
+        return check
+
+    def cancelled(self, number: int) -> Check:
+        caller, call = self.call("hang", {"text": "x"})
+        self.fleet[caller].cancel(call)
+
+        def check() -> str:
+            assert refusal(call).code == "cancelled"
+            return "cancelled"
+
+        return check
+
+    def late(self, number: int) -> Check:
+        _, call = self.call("hang", {"text": "x"}, timeout_ms=self.random.randrange(1, 30))
+
+        def check() -> str:
+            assert refusal(call).code == "deadline_exceeded"
+            return "late"
+
+        return check
+
+    def mirrored(self, number: int) -> Check:
+        caller, host = self.peers()
+        exchange = self.fleet[caller].open(self.fleet[host].named("mirror"))
+        bodies = [{"text": f"{number} {n}"} for n in range(self.random.randrange(8))]
+        steps = [exchange.begin("put", body=body) for body in bodies]
+        steps.append(exchange.begin("finish"))
+        rest = exchange.begin("rest")
+
+        def check() -> str:
+            for step in steps:
+                step.result(BOUND_S)
+            told = rest.result(BOUND_S)["messages"]
+            assert told == [arrived(body) for body in bodies]
+            return "mirrored"
+
+        return check
+
+    def kept_there(self, number: int) -> Check:
+        caller, host = self.peers()
+        self.kept.setdefault((caller, host), []).append(number)
+        address = self.fleet[host].named("recorder", f"{self.session}-{caller}")
+        send = self.fleet[caller].send(address, {"json": number, "type": "add"})
+
+        def check() -> str:
+            send.result(BOUND_S)
+            return "kept"
+
+        return check
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_comes_each_call_comes_to_its_own_end(fleet: Fleet, seed: int) -> None:
+    dice = Dice(fleet, seed)
+    under_way: deque[Check] = deque()
+    ends: Counter[str] = Counter()
+    for number in range(STEPS):
+        under_way.append(dice.begin(number))
+        if len(under_way) >= AT_ONCE:
+            ends[under_way.popleft()()] += 1
+    while under_way:
+        ends[under_way.popleft()()] += 1
+    assert ends.total() == STEPS and len(ends) == 6, ends
+    for (caller, host), numbers in dice.kept.items():
+        address = fleet[host].named("recorder", f"{dice.session}-{caller}")
+        assert fleet.ask_agent(address, "show") == {"items": numbers, "most_running": 1}
+    # Nothing of it is left behind: hosts have ended what was cancelled. (Who asks is one call.)
+    until(lambda: len(fleet.ask("CallList")["calls"]) <= 1, "no call is left")
