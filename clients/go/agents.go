@@ -137,8 +137,8 @@ func (a *agentSpec) operation(h *hostedCall) (*operation, error) {
 	if kind == "" && len(a.operations) == 1 {
 		return &a.operations[0], nil
 	}
-	if kind == "" && h.input.isAwaited() {
-		// The kind of message is known only with the first of the input.
+	if kind == "" && !h.request.hasMessage {
+		// The kind of message is known only with the first of the input, if one comes.
 		message, err := h.request.Message()
 		if err != nil {
 			return nil, err

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"strings"
 	"testing"
-	"time"
 
 	coagent "github.com/coagent/coagent/clients/go"
 	"github.com/coagent/coagent/clients/go/coagenttest"
@@ -21,13 +20,6 @@ func shout(_ context.Context, text string) iter.Seq2[string, error] {
 			}
 		}
 	}
-}
-
-func within(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 func TestAnAgentIsRegisteredCalledAndStreamed(t *testing.T) {

@@ -113,13 +113,6 @@ func (r *receiving) discard(err error) bool {
 	return ended
 }
 
-// isEmpty tells whether nothing was put in so far that was not taken.
-func (r *receiving) isEmpty() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.head == len(r.queue) && r.taken == nil
-}
-
 func (r *receiving) signal() {
 	select {
 	case r.ready <- struct{}{}:
@@ -255,11 +248,4 @@ func (r *receiving) piece() *Message {
 		}
 		// The empty frame that only ends a message is no piece of it.
 	}
-}
-
-// isAwaited tells that nothing has come yet, and something may.
-func (r *receiving) isAwaited() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.head == len(r.queue) && !r.hasEnded
 }
