@@ -100,8 +100,8 @@ func (c *connection) isReady() bool {
 
 // close says goodbye, writes what is left, and closes. Open calls end `unavailable`.
 func (c *connection) close(reason string) {
-	c.goodbye(reason, 0)
 	if c.end(failure(Unavailable, "connection_lost", "the client was closed")) {
+		c.goodbye(reason, 0)
 		c.writer.finish()
 	}
 }

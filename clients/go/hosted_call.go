@@ -108,18 +108,22 @@ func (h *hostedCall) onLost(err *Error) {
 }
 
 // stop tells the agent that nobody waits any more.
-func (h *hostedCall) stop(err *Error) {
+func (h *hostedCall) stop(reason *Error) {
+	kind := context.Canceled
+	if reason.Code == DeadlineExceeded {
+		kind = context.DeadlineExceeded
+	}
+	err := *reason // Others have the same, where a connection is lost.
+	err.cause = kind
+	if reason.cause != nil {
+		err.cause = &contextCause{kind, reason.cause}
+	}
 	h.mu.Lock()
 	h.isCancelled = true
 	h.mu.Unlock()
-	h.sending.close(err)
-	h.input.end(err)
-	kind := context.Canceled
-	if err.Code == DeadlineExceeded {
-		kind = context.DeadlineExceeded
-	}
-	err.cause = kind
-	h.ctx.end(kind, err)
+	h.sending.close(&err)
+	h.input.end(&err)
+	h.ctx.end(kind, &err)
 }
 
 func (h *hostedCall) grant(bytes int64) {

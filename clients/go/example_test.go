@@ -1,0 +1,145 @@
+package coagent_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log"
+	"strings"
+	"time"
+
+	coagent "github.com/coagent/coagent/clients/go"
+	"github.com/coagent/coagent/clients/go/local"
+)
+
+// sidecar stands for the coagentd that runs already: the examples start one of their own.
+func sidecar(ctx context.Context) (client *coagent.Client, end func()) {
+	started, err := local.Start(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err = started.Connect(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return client, func() {
+		if err := errors.Join(client.Close(), started.Close()); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+func Example() {
+	ctx := context.Background()
+	client, end := sidecar(ctx) // Elsewhere: coagent.Connect(ctx, "").
+	defer end()
+
+	shout := func(_ context.Context, text string) iter.Seq2[string, error] {
+		return func(yield func(string, error) bool) {
+			for _, word := range strings.Fields(text) {
+				if !yield(strings.ToUpper(word), nil) { // Not resumed without credit.
+					return
+				}
+			}
+		}
+	}
+	if _, err := client.Register(ctx, "demo.shout", coagent.StreamFunc(shout)); err != nil {
+		log.Fatal(err)
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second) // The agent's deadline as well.
+	defer cancel()
+	for message, err := range client.Stream(ctx, "demo.shout", "hello world") {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(message.Text())
+	}
+	if _, err := client.Call(ctx, "demo.missing", nil); errors.Is(err, coagent.ErrNotFound) {
+		fmt.Println("nobody there")
+	}
+	// Output:
+	// HELLO
+	// WORLD
+	// nobody there
+}
+
+type Counter struct{ total int }
+
+func (c *Counter) Add(_ context.Context, number int) (int, error) {
+	c.total += number
+	return c.total, nil
+}
+
+func (c *Counter) Closed(reason string) { fmt.Println("closed:", reason) }
+
+func ExampleSessions() {
+	ctx := context.Background()
+	client, end := sidecar(ctx)
+	defer end()
+
+	_, err := client.Register(ctx, "counter", coagent.Sessions(
+		func(context.Context) (*Counter, error) { return &Counter{}, nil },
+		coagent.Operation("add", (*Counter).Add),
+	))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, session := range []string{"alice", "alice", "bob"} {
+		total, err := coagent.CallAs[int](ctx, client, "counter:"+session, 2, coagent.WithType("add"))
+		fmt.Println(session, total, err)
+	}
+	total, err := coagent.CallAs[int](ctx, client, "counter", 7) // A session of its own.
+	fmt.Println(total, err)
+	// Unordered output:
+	// alice 2 <nil>
+	// alice 4 <nil>
+	// bob 2 <nil>
+	// closed: ended
+	// 7 <nil>
+	// closed: connection_lost
+	// closed: connection_lost
+}
+
+func ExampleClient_Open() {
+	ctx := context.Background()
+	client, end := sidecar(ctx)
+	defer end()
+
+	interpreter := func(ctx context.Context, request *coagent.Request, out *coagent.Sender) error {
+		for message, err := range request.Messages() {
+			if err != nil {
+				return err
+			}
+			if err := out.Send(ctx, strings.ToUpper(message.Text())); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if _, err := client.RegisterFunc(ctx, "interpreter", interpreter); err != nil {
+		log.Fatal(err)
+	}
+	exchange, err := client.Open(ctx, "interpreter", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer exchange.Close()
+	for _, text := range []string{"one", "two"} {
+		if err := exchange.Send(ctx, text); err != nil {
+			log.Fatal(err)
+		}
+		answer, err := exchange.Next(ctx)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(answer.Text())
+	}
+	if err := exchange.End(ctx); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// ONE
+	// TWO
+}
