@@ -121,7 +121,7 @@ extension Client: Caller {
     call.ext = try FlatObject.checked(ext)
   }
 
-  private static func piece(of message: Message) throws(AgentError) -> Piece {
+  static func piece(of message: Message) throws(AgentError) -> Piece {
     Piece(
       message.content, type: message.type,
       contentType: message.contentType == Message.jsonType ? "" : message.contentType,

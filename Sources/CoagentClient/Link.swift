@@ -30,6 +30,7 @@ final class Link {
   var calls: [UInt64: OwnCall] = [:]
   var answers: [UInt64: Answer] = [:]
   var registrations: [UInt64: RegisteredAgent] = [:]
+  var readers: [UInt64: TopicReader] = [:]
   var pings: [Answer] = []
   var hosted: [UInt64: HostedRun] = [:]
   let agents: AgentTable
@@ -191,6 +192,7 @@ final class Link {
       } else {
         calls[id]?.ends.inbox.deliver(piece)
       }
+    case .published(let id, let message): readers[id]?.deliver(message)
     case .failedAt(let id, let failure): calls[id]?.ends.inbox.deliver(AgentError(failure))
     case .ended(let id, let failure): ended(id, failure.map { AgentError($0) })
     case .credit(let id, let bytes):
@@ -220,6 +222,7 @@ final class Link {
         registrationEnded(agent, error)
       }
     } else {
+      readers.removeValue(forKey: id)?.finish(error)
       answers.removeValue(forKey: id)?.give(error)
     }
   }

@@ -18,7 +18,7 @@ public final class ClientConnection {
 
   /// What an own id was opened for.
   enum Request {
-    case register, send, call
+    case register, send, call, subscribe
   }
 
   /// An own call: what may still be sent, and what has been received but not granted anew.

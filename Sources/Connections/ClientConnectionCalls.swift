@@ -150,12 +150,12 @@ extension ClientConnection {
     writer.finish()
   }
 
-  private func nextID() -> UInt64 {
+  func nextID() -> UInt64 {
     lastOwnID = lastOwnID == 0 ? 1 : lastOwnID + 2
     return lastOwnID
   }
 
-  private func mayOpen(hasParent: Bool) throws(ClientFailure) {
+  func mayOpen(hasParent: Bool) throws(ClientFailure) {
     switch phase {
     case .open: break
     case .leaving:
@@ -169,7 +169,7 @@ extension ClientConnection {
   }
 
   /// The sidecar ends a connection that sends a longer header or content, so neither is written.
-  private func mayCarry(_ piece: Piece, beside texts: String...) throws(ClientFailure) {
+  func mayCarry(_ piece: Piece, beside texts: String...) throws(ClientFailure) {
     let contentBytes = piece.content.count
     if contentBytes > maxContent {
       throw ClientFailure(.tooLarge, "content of \(contentBytes) bytes exceeds \(maxContent)")
@@ -197,7 +197,7 @@ extension ClientConnection {
     switch header.operation {
     case .ok:
       switch request {
-      case .register: events.append(.registered(id))
+      case .register, .subscribe: events.append(.registered(id))
       case .send:
         own[id] = nil
         events.append(.accepted(id))
@@ -213,6 +213,7 @@ extension ClientConnection {
         events.append(.ended(id, ClientFailure(header)))
       }
     case .data:
+      if request == .subscribe { return receivedMessage(id, header, content, into: &events) }
       guard request == .call else { return }
       if !isBareEnd(header, content) {
         let piece = Piece(header, content)
@@ -232,7 +233,7 @@ extension ClientConnection {
   }
 
   /// Takes a frame out of the window; a sender that ignores the window loses the call.
-  private func takes(_ id: UInt64, _ cost: Int, into events: inout [ClientEvent]) -> Bool {
+  func takes(_ id: UInt64, _ cost: Int, into events: inout [ClientEvent]) -> Bool {
     if own[id]!.flow.received(cost) { return true }
     own[id] = nil
     HeaderWriter.write(out, "cancel", id: id)

@@ -6,12 +6,14 @@ public enum ClientEvent: Sendable {
   case opened(Welcome)
   /// The peer answers a `ping`, of the owner's or of the heartbeat.
   case pong
-  /// The registration took effect; calls may come from now on.
+  /// The registration or subscription took effect; calls or messages may come from now on.
   case registered(UInt64)
-  /// The `send` is in its receiver's mailbox. The id is over.
+  /// The `send` is in its receiver's mailbox, the `publish` with its recipients. The id is over.
   case accepted(UInt64)
   /// A frame of the replies to an own call, or of the input of a hosted one.
   case piece(UInt64, Piece)
+  /// A message of a topic, for a subscription.
+  case published(UInt64, PublishedMessage)
   /// An error at a position of the replies, which go on behind it.
   case failedAt(UInt64, ClientFailure)
   /// What an own id asked for is over, well or not. Nothing more comes for it.

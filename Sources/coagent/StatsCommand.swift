@@ -38,6 +38,7 @@ struct Stats: AsyncParsableCommand {
   private static func print(_ stats: JSON, since last: JSON?) {
     let calls = stats["calls"] ?? .null
     let sends = stats["sends"] ?? .null
+    let topics = stats["topics"] ?? .null
     let agents = stats["agents"]?.elements ?? []
     Output.line(
       Output.styled("coagentd \(stats.text("version").replacing("coagentd/", with: ""))", .bold)
@@ -51,6 +52,10 @@ struct Stats: AsyncParsableCommand {
         + "\(calls.number("total")) in all\(rate("calls", "total", stats, last)), "
         + "\(calls.number("failed")) failed\(failures(calls))")
     Output.line("  sends    \(sends.number("total")) in all, \(sends.number("lost")) lost")
+    Output.line(
+      "  topics   \(topics.number("subscriptions")) subscriptions, "
+        + "\(topics.number("published")) published, \(topics.number("delivered")) delivered, "
+        + "\(topics.number("dropped")) dropped, \(topics.number("untaken")) for nobody")
     Output.line("  latency  \(latency(stats["latency_us"]))")
     for (name, unit) in [("bytes", true), ("frames", false)] {
       let both = ["in", "out"].map { way in

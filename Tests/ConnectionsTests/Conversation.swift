@@ -96,6 +96,10 @@ func short(_ events: [ClientEvent]) -> [String] {
     case .accepted(let id): "accepted \(id)"
     case .piece(let id, let piece):
       "piece \(id) \(String(decoding: piece.content, as: UTF8.self))\(piece.isPart ? "…" : "")"
+    case .published(let id, let message):
+      "published \(id) \(message.topic) \(message.source)"
+        + (message.dropped > 0 ? " -\(message.dropped)" : "")
+        + " \(String(decoding: message.piece.content, as: UTF8.self))"
     case .failedAt(let id, let failure): "failedAt \(id) \(failure.reason)"
     case .ended(let id, let failure): "ended \(id) \(failure?.reason ?? "ok")"
     case .credit(let id, let bytes): "credit \(id) \(bytes)"
