@@ -135,7 +135,7 @@ func TestErrorsCrossWithTheirCauses(t *testing.T) {
 	failed := failsWith(t, err, coagent.Internal, "agent_error")
 	equal(t, failed.Message, "no price for pear: unknown fruit")
 	var cause *coagent.RemoteCause
-	if !errors.As(err, &cause) || cause.Message != "unknown fruit" || cause.Type != "errors.errorString" {
+	if !errors.As(err, &cause) || cause.Error() != "errors.errorString: unknown fruit" {
 		t.Error(cause)
 	}
 }

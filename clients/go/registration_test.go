@@ -63,7 +63,7 @@ func TestSchemasAreMadeOfTypes(t *testing.T) {
 	input, _ := json.Marshal(operations[0]["input"])
 	var told, wanted any
 	_ = json.Unmarshal(input, &told)
-	if err := json.Unmarshal([]byte(`{"title":"Order","type":"object","properties":{
+	err := json.Unmarshal([]byte(`{"title":"Order","type":"object","properties":{
 		"id":{"type":"integer","minimum":0},
 		"lines":{"type":"array","items":{"$ref":"#/$defs/Line"}},"gift":{"$ref":"#/$defs/Line"},
 		"note":{"type":"string"},"paid":{"type":"string","format":"date-time"},
@@ -73,7 +73,8 @@ func TestSchemasAreMadeOfTypes(t *testing.T) {
 		"pair":{"type":"array","items":{"type":"boolean"},"minItems":2,"maxItems":2}},
 		"required":["id","lines","paid","raw","prices","ratio","number","pair"],
 		"$defs":{"Line":{"title":"Line","type":"object","required":["item"],
-			"properties":{"item":{"type":"string","description":"What is bought"}}}}}`), &wanted); err != nil {
+			"properties":{"item":{"type":"string","description":"What is bought"}}}}}`), &wanted)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(told, wanted) {

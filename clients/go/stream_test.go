@@ -14,7 +14,9 @@ import (
 var asText = fields{"content_type": "text/plain"}
 
 // texts reads a stream to its end.
-func texts(client *coagent.Client, ctx context.Context, options ...coagent.CallOption) ([]string, error) {
+func texts(
+	client *coagent.Client, ctx context.Context, options ...coagent.CallOption,
+) ([]string, error) {
 	var all []string
 	for message, err := range client.Stream(ctx, "a", nil, options...) {
 		if err != nil {
