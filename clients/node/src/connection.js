@@ -10,6 +10,7 @@ import net from 'node:net';
 import { checkHeader, errorHeader } from './error-header.js';
 import { InvalidArgumentError, UnavailableError, errorFrom } from './errors.js';
 import { Header } from './header.js';
+import { OpenIds } from './open-ids.js';
 import { Outbox } from './outbox.js';
 import { quoted } from './quoting.js';
 import { CONTENT_BYTES_MAX, Decoder, PART_BYTES_MAX, WireError } from './wire.js';
@@ -51,8 +52,8 @@ export class Connection {
   constructor(owner, where, hello, helloMs) {
     this.#owner = owner;
     this.#hello = hello;
-    /** @type {Map<number, Endpoint>} */
-    this.open = new Map();
+    /** @type {OpenIds<Endpoint>} */
+    this.open = new OpenIds();
     /** @type {Set<{ wake(): void }>} Who waits for the socket to take more. */
     this.stalled = new Set();
     this.isWelcome = false;
@@ -173,7 +174,7 @@ export class Connection {
     this.#decoder.stop();
     clearTimeout(this.#helloTimer);
     clearTimeout(this.#heartbeat);
-    const endpoints = [...this.open.values()];
+    const endpoints = this.open.values();
     this.open.clear();
     for (const endpoint of endpoints) endpoint.onLost(error);
     this.#wakeStalled();

@@ -15,8 +15,8 @@ export class Connection {
         host: string;
         port: number;
     }, hello: string, helloMs: number);
-    /** @type {Map<number, Endpoint>} */
-    open: Map<number, Endpoint>;
+    /** @type {OpenIds<Endpoint>} */
+    open: OpenIds<Endpoint>;
     /** @type {Set<{ wake(): void }>} Who waits for the socket to take more. */
     stalled: Set<{
         wake(): void;
@@ -88,3 +88,4 @@ export class Connection {
 export type Endpoint = import('./endpoint.js').Endpoint;
 export type Owner = import('./endpoint.js').Owner;
 export type AgentError = import('./errors.js').AgentError;
+import { OpenIds } from "./open-ids.js";
