@@ -77,7 +77,8 @@ class Conversation:
             self._send(peer, step)
         elif "sends_hex" in step:
             peer.send(bytes.fromhex(step["sends_hex"]), step.get("split", ""))
-            peer.settle()
+            if not step.get("unfinished"):
+                peer.settle()
         elif "gets" in step:
             self._gets(peer, [step])
         elif "gets_all" in step:
@@ -89,6 +90,8 @@ class Conversation:
                 raise Failure(f"{name} gets {frame} where the connection should close")
         elif "closes" in step:
             self._close(name, peer, step["closes"])
+        elif "shuts" in step:
+            peer.shut()
         elif "stands_still" in step:
             peer.stand_still(step["stands_still"])
         else:
@@ -113,8 +116,9 @@ class Conversation:
     def _send(self, peer: Peer, step: Step) -> None:
         header = filled(step["sends"], self._names)
         frame = encoded(header, content_of(step))
-        if "bytes" in step:  # Only so many of them.
-            frame = frame[: step["bytes"]]
+        if "bytes" in step:  # Only so many of them: what came behind would be taken for the rest.
+            peer.send(frame[: step["bytes"]])
+            return
         peer.send(frame * step.get("times", 1), step.get("split", ""))
         # Frames of several peers are handled in the order of the steps: wait till this one is.
         peer.settle()

@@ -88,7 +88,7 @@ class Peer:
 
     def settle(self, seconds: float = BOUND_S) -> None:
         """Returns when everything written so far was handled there, or the connection ended."""
-        if not self.is_greeted or self._is_over:
+        if not self.is_greeted or self._is_over or not self._may_read.is_set():
             return
         self.ping()
         until = time.monotonic() + seconds
