@@ -57,16 +57,17 @@ release: $(SETUP) ## the daemon and the CLI, optimised, statically linked Swift 
 	$(SWIFT_RELEASE) --product coagentd
 	$(SWIFT_RELEASE) --product coagent
 
-test: test-swift test-proto test-python test-node test-go test-integration test-examples ## everything that must hold
+test: test-swift test-proto test-python test-node test-go conformance test-integration test-examples ## everything that must hold
 	@echo "make test: all passed"
 
-.PHONY: build-go test-swift test-proto test-python test-node test-go test-integration test-examples
+.PHONY: build-go conformance test-swift test-proto test-python test-node test-go test-integration test-examples
 
 test-swift: build ## the Swift unit tests and the tidy checks
 	swift test --build-path $(BUILD) --skip-build
 
 test-proto: $(SETUP) ## the tables, schemas and vectors of proto/
 	$(PYTHON) proto/check.py
+	$(PYTHON) proto/conformance/check.py
 
 test-python: $(SETUP) build ## the Python client: types and tests
 	cd clients/python && ../../$(VENV)/bin/mypy
@@ -81,6 +82,10 @@ test-go: $(SETUP) build ## the Go client: vet and tests, these with the race det
 	cd clients/go && CGO_ENABLED=1 $(GO) test -race ./...
 	cd proto/conformance/drivers/go && $(GO) vet ./...
 	cd bench/go && $(GO) vet ./...
+
+conformance: $(SETUP) build build-go ## the daemon and every client against SPEC.md; ARGS="--language go --only input/"
+	$(PYTHON) -m pytest -q proto/conformance/tests
+	$(PYTHON) proto/conformance/run.py $(ARGS)
 
 test-integration: $(SETUP) build build-go ## real daemon, real clients, real sockets
 	$(PYTHON) -m pytest Tests/integration

@@ -33,6 +33,7 @@ def main() -> int:
             sys.stdout.write(f"{state}  {outcome.subject:8}{outcome.scenario}\n")
             sys.stdout.flush()
 
+    sys.setrecursionlimit(20_000)  # A driver may tell of headers as deep as their vectors.
     started = time.monotonic()
     outcomes = play_all(
         Options(

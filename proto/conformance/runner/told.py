@@ -64,11 +64,15 @@ def value_mismatch(wanted: Told | None, told: Told | None, names: Names) -> str:
         wanted = {**wanted, "text": wanted["json"]}
         del wanted["json"]
     for key, value in wanted.items():
-        if key == "hex" and value == "" and not {"text", "json", "bytes"} & told.keys():
+        if key == "hex" and value == "" and _is_empty(told):
             continue
         if key not in told or not has(value, told[key], names):
             return f"its {key} is {told.get(key)!r}, not {value!r}"
     return ""
+
+
+def _is_empty(told: Told) -> bool:
+    return not told.get("text") and not told.get("hex") and not {"json", "bytes"} & told.keys()
 
 
 def _is_nothing(told: Told | None) -> bool:
