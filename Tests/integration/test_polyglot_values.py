@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from fleet import LANGUAGES, Fields, Fleet, Peer, arrived, fresh, value
+from fleet import LANGUAGES, Fields, Fleet, Peer, arrived, fresh, refusal, value
 
 COMPOSED, DECOMPOSED = "\u00e9", "e\u0301"
 
@@ -155,6 +155,17 @@ def test_types_and_extensions_of_every_script(fleet: Fleet, caller: Peer) -> Non
         assert spelled(reply.next()["message"]) == spelled(
             {"text": "x", "type": "答え", "ext": EXT_OF_ALL_KINDS, "content_type": "text/plain"}
         )
+
+
+def test_names_of_every_form(fleet: Fleet, caller: Peer) -> None:
+    for host in fleet:
+        for name in (fresh("A-Z_a-z"), f"0.{fresh('n')}.-._", fresh("long").ljust(128, "x")):
+            registration = host.register(name, "echo")
+            assert value(caller.call(f"{name}:s:t", {"text": name}).result()) == name
+            host.unregister(registration)
+    for name in ("größe", "a b", "a..b", ".a", "a.", "", "x" * 129, "a/b"):
+        failed = refusal(caller.call(name, {"text": "x"}))
+        assert (failed.code, failed.reason) == ("invalid_argument", "bad_address"), name
 
 
 def test_sessions_of_every_script(fleet: Fleet, caller: Peer) -> None:
