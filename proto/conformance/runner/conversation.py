@@ -119,6 +119,8 @@ class Conversation:
         if "bytes" in step:  # Only so many of them: what came behind would be taken for the rest.
             peer.send(frame[: step["bytes"]])
             return
+        for _ in range(step.get("times", 1) if header.get("op") == "ping" else 0):
+            peer.pinged()
         peer.send(frame * step.get("times", 1), step.get("split", ""))
         # Frames of several peers are handled in the order of the steps: wait till this one is.
         peer.settle()

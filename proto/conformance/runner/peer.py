@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import queue
 import socket
@@ -22,7 +23,8 @@ class Peer:
         self.name = name
         self.socket = opened
         self.is_greeted = False
-        self.pongs_due = 0
+        self._pings: collections.deque[bool] = collections.deque()
+        """Of each ping that is not answered yet, whether it is one of `settle`'s own."""
         self._frames: queue.Queue[Frame | None] = queue.Queue()
         self._held: list[Frame] = []
         self._may_read = threading.Event()
@@ -44,10 +46,9 @@ class Peer:
         except OSError:
             return
 
-    def ping(self) -> None:
-        """Asks for a pong, which `next` passes over."""
-        self.pongs_due += 1
-        self.send(encoded({"op": "ping"}))
+    def pinged(self, *, is_own: bool = False) -> None:
+        """A ping was written: the scenario's, whose pong it may want, or one that only settles."""
+        self._pings.append(is_own)
 
     def shut(self) -> None:
         """Writes nothing more; goes on reading."""
@@ -90,9 +91,10 @@ class Peer:
         """Returns when everything written so far was handled there, or the connection ended."""
         if not self.is_greeted or self._is_over or not self._may_read.is_set():
             return
-        self.ping()
+        self.pinged(is_own=True)
+        self.send(encoded({"op": "ping"}))
         until = time.monotonic() + seconds
-        while self.pongs_due and not self._is_over:
+        while any(self._pings) and not self._is_over:
             frame = self._get(until)
             if frame is not None and not self._is_own_pong(frame):
                 self._held.append(frame)
@@ -109,14 +111,10 @@ class Peer:
             raise Failure(f"nothing comes to {self.name} in time") from None
         if frame is None:
             self._is_over = True
-            self.pongs_due = 0
         return frame
 
     def _is_own_pong(self, frame: Frame) -> bool:
-        if frame.header.get("op") != "pong" or not self.pongs_due:
-            return False
-        self.pongs_due -= 1
-        return True
+        return frame.header.get("op") == "pong" and bool(self._pings) and self._pings.popleft()
 
     def _read(self) -> None:
         try:

@@ -68,7 +68,7 @@ def play_all(options: Options, told: Callable[[Outcome], None]) -> list[Outcome]
     for language in options.languages:
         scenarios = _selected(of_clients() + vectors.all_vectors(), options.only)
         workers += _start(
-            options.drivers, scenarios, lambda language=language: _DriverOf(language), report
+            options.drivers, scenarios, lambda language=language: DriverOf(language), report
         )
     for worker in workers:
         worker.join()
@@ -95,7 +95,7 @@ def _daemon_player() -> _DaemonPlayer:
     return _DaemonPlayer()
 
 
-class _DriverOf:
+class DriverOf:
     """Scenarios of one language share a driver, until one fails."""
 
     def __init__(self, language: str) -> None:
@@ -122,7 +122,7 @@ class _DriverOf:
                 raise self._driver.fault(f"it ended with {code} at the end of its input")
 
 
-_Player = _DaemonPlayer | _DriverOf
+_Player = _DaemonPlayer | DriverOf
 
 
 def _start(
@@ -160,14 +160,14 @@ def _work(
             scenario = waiting.get_nowait()
         except queue.Empty:
             break
-        report(_outcome(player, scenario))
+        report(outcome(player, scenario))
     try:
         player.end()
     except DriverFault as fault:
         report(Outcome(player.subject, "driver/ends", "driver", str(fault)))
 
 
-def _outcome(player: _Player, scenario: Scenario) -> Outcome:
+def outcome(player: _Player, scenario: Scenario) -> Outcome:
     try:
         player.play(scenario)
         why = ""
