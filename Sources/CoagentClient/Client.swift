@@ -58,7 +58,7 @@ public final class Client: Sendable {
   ) async throws -> Client {
     let endpoint = try Location.endpoint(url)
     let greeting = Greeting(
-      client: options.client, token: try Location.token(options, endpoint), name: options.name)
+      client: options.client, token: try Location.token(options), name: options.name)
     let client = Client(endpoint, greeting, options)
     client.agents.serve(client)
     let until = ContinuousClock.now + options.wait

@@ -33,11 +33,9 @@ enum Location {
     try SocketDirectory.check(directory)
   }
 
-  static func token(_ options: ClientOptions, _ endpoint: Endpoint) throws(AgentError) -> String? {
+  static func token(_ options: ClientOptions) throws(AgentError) -> String? {
     if let token = options.token { return token }
     if let file = options.tokenFile { return try read(file) }
-    // On a Unix socket the user's id speaks for the client.
-    guard case .tcp = endpoint else { return nil }
     if let token = Endpoint.environment("COAGENT_TOKEN"), !token.isEmpty { return token }
     guard let file = Endpoint.environment("COAGENT_TOKEN_FILE"), !file.isEmpty else { return nil }
     return try read(file)
