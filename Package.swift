@@ -30,6 +30,7 @@ let stories = [
   (folder: "discovery", file: "Discovery.swift"),
   (folder: "echo", file: "Echo.swift"),
   (folder: "sessions", file: "Sessions.swift"),
+  (folder: "side-by-side", file: "SideBySide.swift"),
   (folder: "streaming", file: "Streaming.swift"),
   (folder: "tools", file: "Tools.swift"),
 ]

@@ -10,7 +10,7 @@ struct Stories {
     let stories: [(name: String, tell: () async throws -> Void)] = [
       ("echo", tellEcho), ("streaming", tellStreaming), ("sessions", tellSessions),
       ("discovery", tellDiscovery), ("agents-calling-agents", tellAgentsCallingAgents),
-      ("tools", tellTools),
+      ("tools", tellTools), ("side-by-side", tellSideBySide),
     ]
     guard let story = stories.first(where: { [$0.name] == CommandLine.arguments.dropFirst() })
     else {

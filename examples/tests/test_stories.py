@@ -33,6 +33,7 @@ def test_the_stories_are_all_there() -> None:
         "discovery",
         "echo",
         "sessions",
+        "side-by-side",
         "streaming",
         "tools",
     ]
@@ -52,3 +53,25 @@ def test_a_story_prints_the_same_lines(story: str, language: str) -> None:
         )
     assert (done.stdout, done.stderr) == ((EXAMPLES / story / "expected.txt").read_text(), "")
     assert done.returncode == 0
+
+
+PAGE = EXAMPLES.parent / "clients" / "README.md"
+TELLERS = {
+    "Python": "side-by-side.py",
+    "Node": "side-by-side.mjs",
+    "Go": "side-by-side.go",
+    "Swift": "SideBySide.swift",
+}
+
+
+@pytest.mark.parametrize("language", TELLERS)
+def test_what_the_page_of_clients_shows_is_run(language: str) -> None:
+    source = (EXAMPLES / "side-by-side" / TELLERS[language]).read_text().splitlines()
+    told = {line.strip() for line in source}
+    shown = [
+        line[len(language) :].partition("  # ")[0].strip()
+        for line in PAGE.read_text().splitlines()
+        if line.startswith(f"{language} ")
+    ]
+    assert len(shown) >= 14
+    assert [line for line in shown if line not in told] == []

@@ -1,0 +1,192 @@
+// Story side-by-side: every verb once, as clients/README.md has them.
+//
+//	cd examples && go run ./side-by-side
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log"
+	"strings"
+	"time"
+
+	coagent "github.com/coagent/coagent/clients/go"
+)
+
+func upper(_ context.Context, text string) (string, error) { return strings.ToUpper(text), nil }
+
+func words(_ context.Context, text string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for _, word := range strings.Fields(text) {
+			if !yield(word, nil) {
+				return
+			}
+		}
+	}
+}
+
+func mirror(ctx context.Context, request *coagent.Request, out *coagent.Sender) error {
+	for message, err := range request.Messages() {
+		if err != nil {
+			return err
+		}
+		if err := out.Send(ctx, "<"+message.Text()+">"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func hello(ctx context.Context, name string) (string, error) {
+	request, _ := coagent.FromContext(ctx)
+	loud, err := request.Client().Call(ctx, "side.upper", name)
+	if err != nil {
+		return "", err
+	}
+	return "hello " + loud.Text(), nil
+}
+
+func busy(ctx context.Context, _ struct{}) (string, error) {
+	<-ctx.Done()
+	return "", context.Cause(ctx)
+}
+
+func refuse(context.Context, string) (string, error) {
+	return "", coagent.Errorf(coagent.Aborted, "busy", "not now")
+}
+
+// Counter adds up, for each session on its own.
+type Counter struct{ total int }
+
+func newCounter(context.Context) (*Counter, error) { return &Counter{}, nil }
+
+func (c *Counter) Add(_ context.Context, number int) (int, error) {
+	c.total += number
+	return c.total, nil
+}
+
+func register(ctx context.Context, client *coagent.Client) error {
+	counters := coagent.Sessions(newCounter, coagent.Operation("add", (*Counter).Add))
+	describe := coagent.WithDescription("Upper-cases a text")
+	_, err := client.Register(ctx, "side.upper", coagent.Func(upper), describe)
+	for name, agent := range map[string]coagent.Agent{
+		"side.words": coagent.StreamFunc(words), "side.mirror": coagent.Handler(mirror),
+		"side.hello": coagent.Func(hello), "side.busy": coagent.Func(busy),
+		"side.refuse": coagent.Func(refuse),
+	} {
+		_, failed := client.Register(ctx, name, agent)
+		err = errors.Join(err, failed)
+	}
+	_, failed := client.Register(ctx, "side.counter", counters, coagent.WithIdle(time.Minute))
+	return errors.Join(err, failed)
+}
+
+func call(ctx context.Context, client *coagent.Client) error {
+	value, err := client.Call(ctx, "side.upper", "hello")
+	if err != nil {
+		return err
+	}
+	fmt.Println("called:", value.Text())
+	for word, err := range client.Stream(ctx, "side.words", "one two") {
+		if err != nil {
+			return err
+		}
+		fmt.Println("streamed:", word.Text())
+	}
+	exchange, err := client.Open(ctx, "side.mirror", nil)
+	if err != nil {
+		return err
+	}
+	defer exchange.Close()
+	err = exchange.Send(ctx, "a")
+	err = errors.Join(err, exchange.End(ctx))
+	if err != nil {
+		return err
+	}
+	for message, err := range exchange.Messages() {
+		if err != nil {
+			return err
+		}
+		fmt.Println("both ways:", message.Text())
+	}
+	greeting, err := client.Call(ctx, "side.hello", "ann")
+	if err != nil {
+		return err
+	}
+	fmt.Println("context:", greeting.Text())
+
+	err = client.Send(ctx, "side.counter:ann", 2, coagent.WithType("add"))
+	if err != nil {
+		return err
+	}
+	typed := coagent.WithType("add")
+	total, err := coagent.CallAs[int](ctx, client, "side.counter:ann", 3, typed)
+	if err != nil {
+		return err
+	}
+	fmt.Println("session:", total)
+	return nil
+}
+
+func look(ctx context.Context, client *coagent.Client) error {
+	cards, err := client.Discover(ctx, "side", coagent.Detailed())
+	if err != nil {
+		return err
+	}
+	fmt.Println("discovered:", len(cards), cards[1].Name, cards[1].Operations[0].Name)
+	for change, err := range client.Watch(ctx, "side") {
+		if err != nil {
+			return err
+		}
+		fmt.Println("watched:", len(change.Registered), change.IsSnapshot)
+		break
+	}
+	return nil
+}
+
+func fail(ctx context.Context, client *coagent.Client) {
+	_, err := client.Call(ctx, "side.nobody", nil)
+	var failed *coagent.Error
+	if errors.Is(err, coagent.ErrNotFound) && errors.As(err, &failed) {
+		fmt.Println("error:", failed.Code, failed.Reason)
+	}
+	_, err = client.Call(ctx, "side.refuse", "x")
+	if errors.As(err, &failed) {
+		fmt.Println("error:", failed.Code, failed.Reason)
+	}
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	_, err = client.Call(short, "side.busy", nil)
+	if errors.As(err, &failed) {
+		fmt.Println("late:", failed.Code)
+	}
+	leaving, leave := context.WithCancel(ctx)
+	leave()
+	_, err = client.Call(leaving, "side.busy", nil)
+	if errors.Is(err, context.Canceled) {
+		fmt.Println("cancelled")
+	}
+}
+
+func tell(ctx context.Context) error {
+	client, err := coagent.Connect(ctx, "", coagent.WithName("side-by-side"))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	for _, step := range []func(context.Context, *coagent.Client) error{register, call, look} {
+		if err := step(ctx, client); err != nil {
+			return err
+		}
+	}
+	fail(ctx, client)
+	return client.Drain(ctx)
+}
+
+func main() {
+	if err := tell(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+}
