@@ -3,14 +3,17 @@
 import { InvalidArgumentError, cut, wireError } from './errors.js';
 import { HEADER_BYTES_MAX_OUT } from './wire.js';
 
+/** `{"op":"register","id":` and the largest id. */
+const OPENING_LENGTH_MAX = 40;
+
 /**
  * Throws InvalidArgumentError for a header over the limit.
  *
- * @param {string} header
+ * @param {string} header All of it, or what stands behind op and id.
  */
 export function checkHeader(header) {
-  if (header.length <= HEADER_BYTES_MAX_OUT / 3) return;
-  const size = Buffer.byteLength(header);
+  if (header.length <= HEADER_BYTES_MAX_OUT / 3 - OPENING_LENGTH_MAX) return;
+  const size = Buffer.byteLength(header) + OPENING_LENGTH_MAX;
   if (size > HEADER_BYTES_MAX_OUT) {
     throw new InvalidArgumentError(`header of ${size} bytes exceeds ${HEADER_BYTES_MAX_OUT}`, {
       reason: 'too_large',

@@ -2,6 +2,7 @@
 
 import { AgentSpec } from './agents.js';
 import './disposal.js';
+import { checkHeader } from './error-header.js';
 import { InvalidArgumentError } from './errors.js';
 import { registerRest } from './header.js';
 
@@ -45,6 +46,8 @@ export class Registration {
   #id = 0;
   #isWanted = true;
   #isAnswered = false;
+  /** No connection will come any more. */
+  #isFinal = false;
   /** @type {Array<() => void>} */
   #waiters = [];
 
@@ -63,6 +66,7 @@ export class Registration {
     this.#make = options.make;
     this.#rest = registerRest(name, options);
     this.#content = this.spec.content();
+    checkHeader(this.#rest);
     const size = Buffer.byteLength(this.#rest) + Buffer.byteLength(this.#content);
     if (size > REGISTER_BYTES_MAX) {
       throw new InvalidArgumentError(
@@ -141,6 +145,7 @@ export class Registration {
    * @param {AgentError} error
    */
   failed(error) {
+    this.#isFinal = true;
     if (this.#isAnswered) return;
     this.error = error;
     this.#answered();
@@ -185,7 +190,7 @@ export class Registration {
     this.#id = 0;
     this.#registrar.withdrawn(this);
     this.#connection = undefined;
-    this.#isAnswered = !this.#isWanted;
+    this.#isAnswered = !this.#isWanted || this.#isFinal;
     if (!this.#isWanted) this.#wake();
   }
 

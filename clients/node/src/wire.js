@@ -45,6 +45,9 @@ const KINDS = new Map([
   ...kinds('object', 'labels ext details'),
 ]);
 
+/** In JSON as V8 writes it: an escape, the backslash of which is not itself escaped. */
+const loneSurrogate = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
+
 /** Bytes that cannot be trusted: the connection must close. */
 export class WireError extends Error {
   /**
@@ -307,7 +310,7 @@ function parseObject(bytes, start, end) {
   try {
     parsed = JSON.parse(text);
     // A lone surrogate is only there as an escape, and is written as one again.
-    isLone = text.includes('\\u') && /\\ud[89a-f]/.test(JSON.stringify(parsed));
+    isLone = text.includes('\\u') && loneSurrogate.test(JSON.stringify(parsed));
   } catch (error) {
     const { message } = /** @type {Error} */ (error);
     throw new WireError('bad_header', `header is not JSON: ${message}`);

@@ -1,7 +1,7 @@
 /**
  * Throws InvalidArgumentError for a header over the limit.
  *
- * @param {string} header
+ * @param {string} header All of it, or what stands behind op and id.
  */
 export function checkHeader(header: string): void;
 /**

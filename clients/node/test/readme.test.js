@@ -1,0 +1,95 @@
+/** What the README shows is run as it stands. */
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+
+import * as library from '../src/index.js';
+import { bounded } from './support/bounded.js';
+
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+const blocks = [...readme.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code);
+const AsyncFunction = async function example() {}.constructor;
+
+let sidecar;
+let client;
+
+before(async () => {
+  sidecar = await library.local();
+  process.env.COAGENT_URL = sidecar.url;
+  client = await library.connect();
+});
+
+after(async () => {
+  delete process.env.COAGENT_URL;
+  await client.close();
+  await sidecar.close();
+});
+
+/** Runs the block that has this line, with what it imports; gives the lines that it prints. */
+async function run(line, names = {}) {
+  const found = blocks.filter((code) => code.includes(line));
+  assert.equal(found.length, 1, `one block has ${line}`);
+  const code = found[0].replace(/^import .*$/gm, '');
+  const printed = [];
+  const console = { log: (...each) => printed.push(each.join(' ')) };
+  const given = { ...library, ...names, console };
+  const example = new AsyncFunction(...Object.keys(given), code);
+  await bounded(example(...Object.values(given)), line);
+  return printed;
+}
+
+test('the quick start', async () => {
+  const printed = await run("for await (const word of client.stream('demo.shout'");
+  assert.deepEqual(printed, ['HELLO', 'WORLD', 'JOINEDUP', 'not_found unknown_agent']);
+});
+
+test('a program that only hosts', async () => {
+  const running = run('await client.run()');
+  for await (const { registered } of client.watch('words', { inclusive: true })) {
+    if (registered.length > 0) break;
+  }
+  assert.equal(await client.call('words', 'a b'), 'ab');
+  process.emit('SIGTERM');
+  await running;
+});
+
+test('an exchange', async () => {
+  async function* interpreter(lines) {
+    for await (const line of lines) yield `${line}!`;
+  }
+  await client.register('interpreter', interpreter, { receives: 'values' });
+  assert.deepEqual(await run("client.open('interpreter')", { client }), ['hello!']);
+});
+
+test('an agent that receives all values', async () => {
+  await run("client.register('sum'", { client });
+  const exchange = client.open('sum', 1);
+  await exchange.send(2.5);
+  await exchange.end();
+  assert.equal(await exchange.value(), 3.5);
+});
+
+test('an agent that calls another', async () => {
+  await run("client.register('summary'", { client });
+  const registration = await client.register('words', async function* words(text) {
+    yield* text.split(' ');
+  });
+  assert.equal(await client.call('summary', { text: 'a b' }), 'ab');
+  await registration.close();
+});
+
+test('a class with sessions', async () => {
+  await run('static operations', { client });
+  assert.equal(await client.call('counter:alice', 3, { type: 'add' }), 5);
+  await client.call('counter:alice', undefined, { type: 'Reset' });
+  assert.equal(await client.call('counter:alice', 1, { type: 'add' }), 1);
+});
+
+test('a private sidecar', async () => {
+  assert.deepEqual(await run('await local();'), ['ab']);
+});
+
+test('every block is run here', () => {
+  assert.equal(blocks.length, 7);
+});
