@@ -19,7 +19,7 @@ sys.path.append(str(ROOT / "proto"))
 import strict
 
 VALUES: dict[str, int] = {name: limit["value"] for name, limit in LIMITS.items()}
-OPENING = ("register", "call", "send")
+OPENING = ("register", "subscribe", "call", "send", "publish")
 
 
 @dataclass

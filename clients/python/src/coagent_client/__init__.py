@@ -32,6 +32,7 @@ from ._local import local
 from ._receiving import MessageReader, PartReader
 from ._registration import Registration
 from ._reply import Exchange, Reply
+from ._topics import Subscription, TopicMessage
 from ._version import VERSION as __version__
 
 __all__ = [
@@ -59,6 +60,8 @@ __all__ = [
     "RemoteCause",
     "Reply",
     "ResourceExhaustedError",
+    "Subscription",
+    "TopicMessage",
     "UnauthenticatedError",
     "UnavailableError",
     "UnimplementedError",

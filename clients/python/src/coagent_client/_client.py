@@ -19,7 +19,8 @@ from ._connection import Connection
 from ._errors import AgentError, FailedPreconditionError, UnavailableError
 from ._hosting import Hosting
 from ._registration import Registration
-from ._verbs import Verbs
+from ._topic_verbs import TopicVerbs
+from ._topics import TopicReader
 from ._version import VERSION
 from ._wire import Fields, quoted
 
@@ -34,7 +35,7 @@ _CLOSE_S = 5.0
 _FINAL_CODES = ("unauthenticated", "permission_denied", "failed_precondition", "invalid_argument")
 
 
-class Client(Verbs):
+class Client(TopicVerbs):
     """A connection to a sidecar that is made again when it is lost. See `connect`.
 
     All of it belongs to the event loop it was entered on.
@@ -62,6 +63,7 @@ class Client(Verbs):
         self.waiting: list[OwnCall] = []
         self.hosting = Hosting(self)
         self._registrations: list[Registration] = []
+        self._readers: list[TopicReader] = []
         self._thread = 0
         self._threads_max = threads
         self._threads: ThreadPoolExecutor | None = None
@@ -254,6 +256,8 @@ class Client(Verbs):
             call.on_lost(error)
         for registration in self._registrations:
             registration.failed(error)
+        for reader in list(self._readers):
+            reader.end(error)
         self._wake_connected()
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
@@ -265,6 +269,8 @@ class Client(Verbs):
         self.connection = connection
         for registration in self._registrations:
             registration.start(connection)
+        for reader in self._readers:
+            reader.start(connection)
 
     def welcomed(self, connection: Connection) -> None:
         self._wake_connected()

@@ -71,6 +71,16 @@ class Context:
         return str(self._fields.get("trace", ""))
 
     @property
+    def topic(self) -> str:
+        """The topic this message was published to, or "" if it was not."""
+        return str(self._fields.get("topic", ""))
+
+    @property
+    def source(self) -> str:
+        """Whom that message concerns, or ""."""
+        return str(self._fields.get("source", ""))
+
+    @property
     def is_new(self) -> bool:
         """This call creates its session."""
         return self._fields.get("new") is True
@@ -124,6 +134,10 @@ class Context:
     async def send(self, to: str, body: object = None, **options: Any) -> None:
         """As `Client.send`, as a child of this call."""
         await self._call.client.send(to, body, parent=self, **options)
+
+    async def publish(self, topic: str, body: object = None, **options: Any) -> None:
+        """As `Client.publish`, as a child of this call."""
+        await self._call.client.publish(topic, body, parent=self, **options)
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """For plain functions, which run in a thread: `context.wait(context.call(…))`."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from ._changing import Changing
 from ._content import Message, decode, is_text
@@ -258,12 +258,19 @@ class Reader(Generic[T]):
             call_on_loop(self._receiving, self._receiving.left)
 
 
-def call_on_loop(receiving: Receiving, function: Callable[[], None]) -> None:
+class OfLoop(Protocol):
+    """What belongs to an event loop and its thread."""
+
+    thread: int
+    _loop: asyncio.AbstractEventLoop
+
+
+def call_on_loop(owner: OfLoop, function: Callable[[], None]) -> None:
     """For finalizers, which run wherever the last reference goes."""
-    if threading.get_ident() == receiving.thread:
+    if threading.get_ident() == owner.thread:
         function()
         return
-    loop = receiving._loop
+    loop = owner._loop
     if not loop.is_closed():
         try:
             loop.call_soon_threadsafe(function)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._address import quoted_address
@@ -38,6 +38,7 @@ class Registrar:
         session_concurrency: int | None = None,
         idle: float | None = None,
         exclusive: bool = False,
+        topics: Sequence[str] = (),
         make: Callable[..., Any] | None = None,
         names: Mapping[str, Any] | None = None,
     ) -> Registration:
@@ -45,7 +46,9 @@ class Registrar:
 
         `await` the registration to know that calls from anywhere reach it now. `concurrency`
         bounds its open calls, `session_concurrency` those of one session (1); a session is closed
-        after `idle` seconds (300; 0: never). `make` makes the instances of a class.
+        after `idle` seconds (300; 0: never). `topics`, or patterns, feed the agent: a message of
+        source `s` comes to its session `s`, as one that nobody answers. `make` makes the
+        instances of a class.
         `names` is where the hints' names are looked up besides the function's module (the locals
         of whoever calls this).
         """
@@ -66,6 +69,7 @@ class Registrar:
             session_concurrency=session_concurrency,
             idle=idle,
             exclusive=exclusive,
+            topics=topics,
         )
         self._registrations.append(registration)
         if self.connection is not None and self.connection.error is None:

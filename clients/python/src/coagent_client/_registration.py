@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._agents import AgentSpec
 from ._context import Context
 from ._errors import AgentError, InvalidArgumentError
+from ._topics import Feed
 from ._wire import Fields, flat_object, quoted
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Registration:
         session_concurrency: int | None,
         idle: float | None,
         exclusive: bool,
+        topics: Sequence[str],
     ) -> None:
         self.name = name
         self.spec = spec
@@ -52,6 +54,9 @@ class Registration:
         self._is_wanted = True
         self._answered: asyncio.Future[None] | None = None
         self._is_answered = False
+        self._topics = (topics,) if isinstance(topics, str) else tuple(topics)
+        self._unanswered = 0
+        self._not_fed: AgentError | None = None
         self._ended: asyncio.Future[None] | None = None
         rest = f',"name":{quoted(name)}'
         description = description or spec.description
@@ -138,6 +143,10 @@ class Registration:
         self._is_answered = False
         self._client.hosting.add(self)
         self._ident = connection.open_id(self, "register", self._rest, self._content)
+        self._not_fed = None
+        self._unanswered = 1 + len(self._topics)
+        for topic in self._topics:
+            Feed(self, connection, topic)
 
     # Frames
 
@@ -151,8 +160,18 @@ class Registration:
         return
 
     def on_ok(self) -> None:
-        self.error = None
-        self._answer()
+        self._unanswered -= 1
+        if self._unanswered == 0:
+            self.error = None
+            self._answer()
+
+    def not_fed(self, error: AgentError, connection: Connection) -> None:
+        """A topic does not feed the agent: it is withdrawn, for it would wait in vain. That the
+        subscription ends with the registration is no news."""
+        is_news = self._not_fed is None and error.code != "cancelled"
+        if is_news and self._is_wanted and self._ident and connection is self._connection:
+            self._not_fed = error
+            connection.write(f'{{"op":"cancel","id":{self._ident}}}')
 
     def on_error(self, error: AgentError, more: bool) -> None:
         if self._connection is not None:
@@ -162,7 +181,7 @@ class Registration:
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
         if self._is_wanted:
-            self.error = error
+            self.error = error = self._not_fed or error
             if self._answered is None:
                 log.warning("agent %s is not registered: %s", self.name, error)
         self._answer()

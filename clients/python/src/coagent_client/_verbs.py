@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import threading
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar, overload
@@ -12,12 +11,7 @@ from ._calls import OwnCall, Request, fit_content
 from ._connection import Connection
 from ._context import Context, current
 from ._discovery import AgentCard, Watch, card_of, query
-from ._errors import (
-    CancelledCallError,
-    DeadlineExceededError,
-    Detail,
-    InvalidArgumentError,
-)
+from ._errors import CancelledCallError, Detail
 from ._registrar import Registrar
 from ._reply import Exchange, Reply, one_value
 from ._requests import (
@@ -28,9 +22,8 @@ from ._requests import (
     message_from,
     milliseconds,
     options_rest,
-    parent_rest,
 )
-from ._sends import Acknowledged
+from ._sends import Post
 from ._wire import CONTENT_BYTES_MAX, WINDOW_DEFAULT, WINDOW_MAX
 
 T = TypeVar("T")
@@ -220,42 +213,18 @@ class Verbs(Registrar):
         may wait there.
         """
         message = message_from(body, type, content_type)
-        if len(message.content) > self._content_bytes_max():
-            raise InvalidArgumentError(
-                f"content of {len(message.content)} bytes exceeds {self._content_bytes_max()}",
-                reason="too_large",
-            )
         rest = call_rest(to, message.type, message.content_type)
         context = current.get() if parent is INHERIT else parent
         served = None
         if context is not None:
-            served = self._parent(context, is_inherited=parent is INHERIT)
+            served = self.parent_of(context, is_inherited=parent is INHERIT)
         rest += options_rest(message, ext, trace, sender, context)
         if observe:
             rest += ',"observe":true'
         if timeout is not None:
             rest += f',"timeout_ms":{milliseconds(timeout)}'
-        attempt = 0
-        while True:
-            await self.wait_connected()
-            connection = self.connection
-            assert connection is not None
-            header = rest + parent_rest(served, connection)
-            if not ack:
-                connection.write(f'{{"op":"send"{header}}}', message.content)
-                return
-            waiting = Acknowledged(self.loop, to)
-            connection.open_id(waiting, "send", header + "}", message.content)
-            answered, _ = await asyncio.wait([waiting.answer], timeout=timeout or TIMEOUT_S)
-            if not answered:
-                raise DeadlineExceededError("not acknowledged in time", reason="deadline")
-            error = waiting.answer.result()
-            if error is None:
-                return
-            if not error.retry or attempt >= self.repeats:
-                raise error
-            attempt += 1
-            await asyncio.sleep(0.05 * 2**attempt * random.uniform(0.5, 1.5))
+        post = Post("send", to, rest, message.content, served)
+        await (post.acknowledged(self, timeout or TIMEOUT_S) if ack else post.written(self))
 
     async def discover(
         self,
@@ -314,7 +283,7 @@ class Verbs(Registrar):
             rest += options_rest(message, ext, trace, sender, context)
         request = Request(to, rest, b"")
         if body is not None:
-            fit_content(request, message, self._content_bytes_max())
+            fit_content(request, message, self.content_bytes_max)
         request.is_open = is_open
         if window != WINDOW_DEFAULT or lazy:
             request.window = min(max(1, window), WINDOW_MAX)
@@ -329,10 +298,10 @@ class Verbs(Registrar):
         if timeout is not None and timeout < _TIMEOUT_MAX_S:
             request.deadline = self.loop.time() + timeout
         if context is not None:
-            request.parent = self._parent(context, is_inherited=parent is INHERIT)
+            request.parent = self.parent_of(context, is_inherited=parent is INHERIT)
         return OwnCall(self, request)
 
-    def _parent(self, context: Context, *, is_inherited: bool) -> tuple[Connection, int] | None:
+    def parent_of(self, context: Context, *, is_inherited: bool) -> tuple[Connection, int] | None:
         """The connection and id of the call that a new one serves.
 
         A context that is only inherited, of a call that has ended or that another client
@@ -345,7 +314,9 @@ class Verbs(Registrar):
             return None
         return call.connection, call.ident
 
-    def _content_bytes_max(self) -> int:
+    @property
+    def content_bytes_max(self) -> int:
+        """What the sidecar takes in one frame."""
         connection = self.connection
         return CONTENT_BYTES_MAX if connection is None else connection.content_bytes_max
 

@@ -24,6 +24,7 @@ from . import _client, _local, _registration, _reply
 from ._content import Message
 from ._discovery import AgentCard, Change
 from ._receiving import MessageReader
+from ._topics import Subscription, TopicMessage
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -234,6 +235,20 @@ class Client:
     def send(self, to: str, body: object = None, **options: Any) -> None:
         """As `coagent_client.Client.send`."""
         self._running.run(self._client.send(to, body, **options))
+
+    def publish(self, topic: str, body: object = None, **options: Any) -> None:
+        """As `coagent_client.Client.publish`."""
+        self._running.run(self._client.publish(topic, body, **options))
+
+    def subscribe(self, topic: str, **options: Any) -> Generator[TopicMessage, None, None]:
+        """As `coagent_client.Client.subscribe`: messages come from now on. `close` the generator,
+        or leave the loop, to end."""
+        loop = self._running
+
+        async def start() -> Subscription:
+            return await self._client.subscribe(topic, **options)
+
+        return _each(loop, loop.run(start()))
 
     def discover(self, namespace: str = "", **options: Any) -> list[AgentCard]:
         """As `coagent_client.Client.discover`."""

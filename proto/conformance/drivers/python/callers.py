@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from coagent_client import AgentCard, Client, Context, Exchange, Reply, Watch
+from coagent_client import AgentCard, Client, Context, Exchange, Reply, Subscription, Watch
 from values import body_of, message_json, message_of, seconds, value_json
 
 Command = dict[str, Any]
@@ -23,7 +23,7 @@ class Callers:
     ) -> None:
         self._clients = clients
         self._context = context
-        self._streams: dict[str, Reading | Following] = {}
+        self._streams: dict[str, Reading | Following | Subscribed] = {}
         self.commands: dict[str, Callable[[Command], Awaitable[Command | None]]] = {
             "call": self.call,
             "stream": self.stream,
@@ -35,6 +35,8 @@ class Callers:
             "put": self.put,
             "finish": self.finish,
             "send": self.send,
+            "publish": self.publish,
+            "subscribe": self.subscribe,
             "discover": self.discover,
             "watch": self.watch,
         }
@@ -80,6 +82,18 @@ class Callers:
         client = self._clients[command["client"]]
         body = body_of(command.get("body"))
         await client.send(command["to"], body, **self._options(command))
+
+    async def publish(self, command: Command) -> None:
+        client = self._clients[command["client"]]
+        source = {"source": command["source"]} if "source" in command else {}
+        body = body_of(command.get("body"))
+        await client.publish(command["topic"], body, **source, **self._options(command))
+
+    async def subscribe(self, command: Command) -> None:
+        client = self._clients[command["client"]]
+        window = {"window": command["window"]} if "window" in command else {}
+        subscription = client.subscribe(command["topic"], **window)
+        self._streams[command["as"]] = Subscribed(await subscription)
 
     async def discover(self, command: Command) -> Command:
         client = self._clients[command["client"]]
@@ -151,6 +165,25 @@ class Reading:
             await self._reader.aclose()
         elif self._reply is not None:
             await self._reply.aclose()
+
+
+class Subscribed:
+    """A topic that is read."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    async def next(self) -> Command:
+        async for message in self._subscription:
+            told = {"topic": message.topic, "source": message.source}
+            if message.sender:
+                told["sender"] = message.sender
+            dropped = {"dropped": message.dropped} if message.dropped else {}
+            return {"message": {**message_json(message), **told, **dropped}}
+        return {"end": True}
+
+    async def leave(self) -> None:
+        await self._subscription.close()
 
 
 class Following:

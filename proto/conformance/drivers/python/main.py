@@ -112,6 +112,7 @@ class Driver:
             session_concurrency=command.get("session_concurrency"),
             idle=seconds(command, "idle_ms"),
             exclusive=command.get("exclusive", False),
+            topics=command.get("topics", ()),
         )
         self.registrations[command["as"]] = registration
         await registration

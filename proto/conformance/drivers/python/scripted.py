@@ -183,6 +183,8 @@ def _called_json(call: ScriptedCall, message: Message | None, instance: str) -> 
         ("sender", context.sender),
         ("ext", dict(context.ext)),
         ("trace", context.trace),
+        ("topic", context.topic),
+        ("source", context.source),
         ("new", context.is_new),
         ("oneway", context.is_send),
         ("observe", context.is_observation),
