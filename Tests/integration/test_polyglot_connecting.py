@@ -86,8 +86,9 @@ def test_a_client_that_closes_ends_what_it_has(fleet: Fleet, language: str) -> N
     other.event("begun", address=address)
     for client in ("hosting", "calling"):
         leaving.run("close", client=client)
+    # By its goodbye or by the end of its connection, whichever the sidecar acts on first.
     failed = refusal(hosted)
-    assert (failed.code, failed.reason) == ("unavailable", "host_lost")
+    assert failed.code == "unavailable" and failed.reason in ("shutdown", "host_lost")
     assert refusal(own).code in ("unavailable", "cancelled")
     other.event("ended", address=address)
     assert leaving.driver.end() == 0

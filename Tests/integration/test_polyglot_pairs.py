@@ -102,6 +102,23 @@ def test_binary_of_eight_mebibytes(pair: Pair) -> None:
     assert exchange.next() == {"end": True}
 
 
+def test_input_that_is_collected(pair: Pair) -> None:
+    """Sixteen messages of two parts each, and one that is empty, to an agent that only reads."""
+    caller, host = pair
+    exchange = caller.open(host.named("collect"))
+    puts = [
+        exchange.begin("put", body={"repeat": number, "bytes": 300_000}) for number in range(16)
+    ]
+    puts.append(exchange.begin("put", body={"hex": ""}))
+    puts.append(exchange.begin("finish"))
+    for put in puts:
+        put.result(BOUND_S)
+    whole = b"".join(bytes([number]) * 300_000 for number in range(16))
+    told = {"messages": 17, "bytes": len(whole), "sha256": hashlib.sha256(whole).hexdigest()}
+    [message] = exchange.rest()["messages"]
+    assert message["json"] == told
+
+
 def test_error(pair: Pair) -> None:
     caller, host = pair
     for address in (host.named("fail"), host.named("fail", fresh("s"))):
