@@ -53,6 +53,7 @@ def test_scenario_06_one_of_two_calls_of_a_session_is_cancelled(
     held = [host.called(address) for _ in running]
     waiting = caller.call(address, {"text": "waiting"})
     after = caller.call(address, {"text": "after"})
+    fleet.await_waiting(address, 2)
     caller.cancel(waiting)
     assert refusal(waiting).code == "cancelled"
     # Its caller knows at once; the sidecar, when it has read so.
