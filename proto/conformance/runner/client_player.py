@@ -55,6 +55,7 @@ class ClientPlayer:
             "credited": self._credited,
             "pinged": self._pinged,
             "closed": self._closed,
+            "stands_still": self._stands_still,
             "closes": self._closes,
             "refuses": self._refuses,
             "listens": self._listens,
@@ -204,6 +205,9 @@ class ClientPlayer:
     def _closes(self, step: Step) -> None:
         self._sidecar.hang_up()
 
+    def _stands_still(self, step: Step) -> None:
+        self._sidecar.peer.stand_still(step["stands_still"])
+
     def _refuses(self, step: Step) -> None:
         self._sidecar.refuse()
 
@@ -331,7 +335,7 @@ class ClientPlayer:
             while self._next(skips=False).header["op"] != "ping":
                 continue
             if step.get("answered", True):
-                self._sidecar.send({"op": "pong"})
+                self._sidecar.send({"op": step.get("by", "pong")})
 
 
 def _told(header: dict[str, Any], content: bytes) -> dict[str, Any]:
