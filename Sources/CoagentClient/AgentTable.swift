@@ -12,6 +12,7 @@ final class RegisteredAgent: Sendable {
   private let lane = Locked<Lane?>(nil)
   private let ending = Locked<Ending>(.running([]))
   private let attempt = Locked<Attempt?>(nil)
+  private let isTakenBack = Locked(false)
 
   /// The registration on one of the client's connections.
   private struct Attempt {
@@ -47,6 +48,19 @@ final class RegisteredAgent: Sendable {
       attempt = Attempt(generation: link.generation, task: task)
       return task
     }
+  }
+
+  /// Whether this connection is the one it was registered on last.
+  func isRegistered(on link: Link) -> Bool {
+    attempt.withLock { $0?.generation == link.generation }
+  }
+
+  /// It is not wanted any more: it ends at the latest with its connection.
+  func takeBack() { isTakenBack.withLock { $0 = true } }
+
+  /// Its connection is gone.
+  func lost() {
+    if isTakenBack.withLock({ $0 }) { end(nil) }
   }
 
   /// The registration is over for good, on this and any later connection.

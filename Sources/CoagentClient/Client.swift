@@ -203,10 +203,12 @@ public final class Client: Sendable {
   }
 
   private func nextLink(_ ticket: UInt64, within time: Duration?) async throws -> Link {
-    let alarm = time.map { time in
+    let late = AgentError(.deadline, "there was no connection in time")
+    let deadline = time.map { ContinuousClock.now + $0 }
+    let alarm = deadline.map { deadline in
       Task {
-        try await Task.sleep(for: time)
-        self.leaveLine(ticket, AgentError(.deadline, "there was no connection in time"))
+        try await Task.sleep(until: deadline, clock: .continuous)
+        self.leaveLine(ticket, late)
       }
     }
     defer { alarm?.cancel() }
@@ -218,6 +220,8 @@ public final class Client: Sendable {
           case .connected(let link): return .success(link)
           case .closed(let error): return .failure(error)
           case .waiting(var line):
+            // The alarm may have gone off before there was anybody in the line.
+            if let deadline, deadline <= .now { return .failure(late) }
             line[ticket] = continuation
             state.phase = .waiting(line)
             return nil

@@ -211,7 +211,7 @@ final class Link {
   }
 
   private func ended(_ id: UInt64, _ error: AgentError?) {
-    if down != nil || !machine.isOpen { registrations[id] = nil }
+    if down != nil || !machine.isOpen { registrations.removeValue(forKey: id)?.lost() }
     if let call = calls.removeValue(forKey: id) {
       call.ends.outlet?.close(error ?? AgentError(.noInput, "the call is over"))
       call.ends.inbox.finish(error)
@@ -235,6 +235,7 @@ final class Link {
     for answer in pings + answers.values { answer.give(lost) }
     pings = []
     answers = [:]
+    for agent in registrations.values { agent.lost() }
     registrations = [:]
     abandonHosted()
     greeted.give(error)

@@ -163,8 +163,9 @@ extension Client {
 
   func cancel(_ agent: RegisteredAgent) async {
     agents.retire(agent)
+    agent.takeBack()
     guard let lane = agent.currentLane, let link = try? await link(within: .zero),
-      link.mailbox.post(.cancel(lane))
+      agent.isRegistered(on: link), link.mailbox.post(.cancel(lane))
     else {
       agent.end(nil)
       return
