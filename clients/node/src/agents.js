@@ -50,7 +50,7 @@ import { UnimplementedError } from './errors.js';
  *
  * @template C
  * @typedef {C extends { new (context: Context): infer I, readonly operations: infer O }
- *   ? { readonly operations: { [M in keyof O]: M extends keyof I
+ *   ? { readonly operations: { [M in keyof O]: string extends M ? O[M] : M extends keyof I
  *     ? I[M] extends (...rest: never[]) => unknown ? OperationOptions & Typed : never : never } }
  *   : unknown} Checked
  */

@@ -13,6 +13,7 @@ import {
 } from './errors.js';
 import { WINDOW_DEFAULT } from './header.js';
 import { Sending, windowBehind } from './sending.js';
+import { onAbort } from './signals.js';
 
 /** @typedef {import('./collecting.js').Collecting} Collecting */
 /** @typedef {import('./connection.js').Connection} Connection */
@@ -24,6 +25,8 @@ import { Sending, windowBehind } from './sending.js';
 
 const REPEAT_DELAY_MS = 50;
 const REPEAT_DELAY_MS_MAX = 2000;
+/** What a timer can be set to; 25 days. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 /** How late the sidecar may be with its own word on a deadline. */
 const DEADLINE_GRACE_MS = 1000;
 
@@ -149,8 +152,7 @@ export class OwnCall {
       listener();
       return undefined;
     }
-    signal.addEventListener('abort', listener, { once: true });
-    return () => signal.removeEventListener('abort', listener);
+    return onAbort(signal, listener);
   }
 
   /** A lazy call starts with its first reader. */
@@ -274,8 +276,9 @@ export class OwnCall {
     }
     client.waiting.add(this);
     const { deadline } = this.request;
-    if (deadline !== 0) {
-      this.#timer = setTimeout(() => this.#late(), Math.max(1, deadline - performance.now()));
+    const leftMs = deadline - performance.now();
+    if (deadline !== 0 && leftMs <= TIMER_MS_MAX) {
+      this.#timer = setTimeout(() => this.#late(), Math.max(1, leftMs));
     }
   }
 
@@ -301,7 +304,7 @@ export class OwnCall {
     let delayMs = Math.min(REPEAT_DELAY_MS * 2 ** this.#attempts, REPEAT_DELAY_MS_MAX);
     delayMs *= 0.5 + Math.random();
     const { retry_after_ms: afterMs } = error.details;
-    if (typeof afterMs === 'number') delayMs = Math.max(delayMs, afterMs);
+    if (typeof afterMs === 'number') delayMs = Math.min(Math.max(delayMs, afterMs), TIMER_MS_MAX);
     const { deadline } = this.request;
     if (deadline !== 0 && performance.now() + delayMs >= deadline) return false;
     this.#attempts += 1;

@@ -1,6 +1,5 @@
 /** A client: its connection, made again when it is lost, and what lives on it. */
 
-import { debuglog } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { checkName, defaultToken, defaultUrl, parseUrl } from './address.js';
@@ -15,7 +14,9 @@ import {
 } from './errors.js';
 import { helloHeader } from './header.js';
 import { Hosting } from './hosting.js';
+import { debugging } from './log.js';
 import { Registration } from './registration.js';
+import { onAbort } from './signals.js';
 import { Verbs } from './verbs.js';
 import { VERSION } from './version.js';
 
@@ -94,7 +95,7 @@ export class Client extends Verbs {
     this.#registrations.add(registration);
     const { connection } = this;
     if (connection !== undefined && connection.error === undefined) registration.start(connection);
-    signal?.addEventListener('abort', () => registration.close(), { once: true });
+    registration.endOn(signal);
     try {
       return await registration.ready();
     } catch (error) {
@@ -125,11 +126,13 @@ export class Client extends Verbs {
     const { connection } = this;
     if (connection !== undefined && connection.isOpen) {
       connection.goodbye('drain', Math.max(0, Math.round(timeoutMs)));
+      let release = () => {};
       const hurried = new Promise((resolve) => {
         if (signal?.aborted) resolve(undefined);
-        signal?.addEventListener('abort', resolve, { once: true });
+        release = onAbort(signal, () => resolve(undefined));
       });
       await Promise.race([this.#hosting.idle(timeoutMs, this.#current()), hurried]);
+      release();
     }
     await this.close();
   }
@@ -206,7 +209,7 @@ export class Client extends Verbs {
       }
       await delay(delayMs, undefined, { signal }).catch(() => {}); // The next try says why.
     }
-    signal?.addEventListener('abort', () => this.close(), { once: true });
+    onAbort(signal, () => this.close());
   }
 
   /**
@@ -223,11 +226,11 @@ export class Client extends Verbs {
     const owner = this.#owner;
     const connection = inContext(undefined, () => new Connection(owner, where, hello, HELLO_MS));
     const abort = () => connection.abort(givenUp(/** @type {AbortSignal} */ (signal)));
-    signal?.addEventListener('abort', abort, { once: true });
+    const release = onAbort(signal, abort);
     try {
       while (!connection.isWelcome && connection.error === undefined) await this.#change();
     } finally {
-      signal?.removeEventListener('abort', abort);
+      release();
     }
     if (connection.error === undefined) return;
     if (connection !== this.connection && connection.error.cause !== undefined) {
@@ -352,9 +355,9 @@ export class Client extends Verbs {
         abort();
         return;
       }
-      signal.addEventListener('abort', abort, { once: true });
+      const release = onAbort(signal, abort);
       this.#waiters.push(() => {
-        signal.removeEventListener('abort', abort);
+        release();
         resolve();
       });
     });
@@ -381,17 +384,6 @@ export async function connect(url, options = {}) {
   const client = new Client(url ?? defaultUrl(), options);
   await client.start(options.signal);
   return client;
-}
-
-const debug = debuglog('coagent');
-
-/**
- * @param {string} message
- * @param {unknown} [error]
- */
-function debugging(message, error) {
-  if (error === undefined) debug('%s', message);
-  else debug('%s: %o', message, error);
 }
 
 /** @param {AbortSignal} signal */

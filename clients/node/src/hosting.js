@@ -15,6 +15,9 @@ import { HostedCall } from './hosted-call.js';
 /** @typedef {import('./header.js').Header} Header */
 /** @typedef {import('./registration.js').Registration} Registration */
 
+/** What a timer can be set to. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 /** One conversation with an agent here: its instance. */
 export class Session {
   /**
@@ -205,7 +208,7 @@ export class Hosting {
       const leftMs = until - performance.now();
       if (leftMs <= 0) return;
       await new Promise((resolve) => {
-        const timer = setTimeout(resolve, leftMs);
+        const timer = setTimeout(resolve, Math.min(leftMs, TIMER_MS_MAX));
         this.#waiters.push(() => {
           clearTimeout(timer);
           resolve(undefined);

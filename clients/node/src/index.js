@@ -1,5 +1,27 @@
 /** The coagent client for Node: register agents, and call agents written in any language. */
 
+/** @typedef {import('./agents.js').AgentClass} AgentClass */
+/** @typedef {import('./agents.js').AgentFunction} AgentFunction */
+/** @typedef {import('./agents.js').OperationOptions} OperationOptions */
+/** @typedef {import('./agents.js').Operations} Operations */
+/** @typedef {import('./agents.js').Receives} Receives */
+/** @typedef {import('./content.js').MessageOptions} MessageOptions */
+/** @typedef {import('./discovery.js').AgentCard} AgentCard */
+/** @typedef {import('./discovery.js').Change} Change */
+/** @typedef {import('./discovery.js').OperationCard} OperationCard */
+/** @typedef {import('./discovery.js').WatchOptions} WatchOptions */
+/** @typedef {import('./errors.js').Code} Code */
+/** @typedef {import('./errors.js').Detail} Detail */
+/** @typedef {import('./errors.js').ErrorOptions} ErrorOptions */
+/** @typedef {import('./header.js').Query} Query */
+/** @typedef {import('./local.js').LocalOptions} LocalOptions */
+/** @typedef {import('./options.js').CallOptions} CallOptions */
+/** @typedef {import('./options.js').ConnectOptions} ConnectOptions */
+/** @typedef {import('./options.js').SendOptions} SendOptions */
+/** @typedef {import('./options.js').StreamOptions} StreamOptions */
+/** @typedef {import('./registration.js').RegisterOptions} RegisterOptions */
+/** @typedef {import('./schema.js').Schema} Schema */
+
 export { connect, Client } from './client.js';
 export { Message, Part } from './content.js';
 export { Context, currentContext } from './context.js';
@@ -22,7 +44,7 @@ export {
   UnavailableError,
   UnimplementedError,
 } from './errors.js';
-export { local } from './local.js';
+export { local, LocalClient } from './local.js';
 export { Registration } from './registration.js';
 export { Exchange, Reply } from './reply.js';
 export { VERSION } from './version.js';

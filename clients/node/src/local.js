@@ -32,7 +32,8 @@ follower=$!
 exec 3<&-
 wait $daemon
 code=$?
-kill $follower 2>/dev/null
+# The follower is there no more if the daemon was told to end: nobody else may be left to clean up.
+kill $follower 2>/dev/null || rm -rf "$COAGENT_LOCAL_FOLDER"
 exit $code
 `;
 
@@ -43,6 +44,8 @@ export class LocalClient extends Client {
   #folder;
   /** @type {Promise<unknown>} */
   #exited = Promise.resolve();
+  /** @type {Promise<void> | undefined} */
+  #closed;
 
   /**
    * @internal
@@ -61,9 +64,9 @@ export class LocalClient extends Client {
    *
    * @returns {Promise<void>}
    */
-  async close() {
-    await super.close();
-    await this.#stop();
+  close() {
+    this.#closed ??= super.close().then(() => this.#stop());
+    return this.#closed;
   }
 
   /**
@@ -91,7 +94,11 @@ export class LocalClient extends Client {
     const command = ['-c', FOLLOW, 'sh', program, '--listen', this.url, ...more];
     const child = spawn('/bin/sh', command, {
       stdio: ['pipe', 'pipe', 'ignore'],
-      env: { ...Object.fromEntries(kept), COAGENT_LOCAL_LOG: this.#logPath },
+      env: {
+        ...Object.fromEntries(kept),
+        COAGENT_LOCAL_FOLDER: this.#folder,
+        COAGENT_LOCAL_LOG: this.#logPath,
+      },
       detached: true, // Ctrl-C is for the program, which then ends this.
     });
     this.#process = child;

@@ -5,6 +5,7 @@ import './disposal.js';
 import { checkHeader } from './error-header.js';
 import { InvalidArgumentError } from './errors.js';
 import { registerRest } from './header.js';
+import { onAbort } from './signals.js';
 
 /** @typedef {import('./agents.js').AgentClass} AgentClass */
 /** @typedef {import('./agents.js').AgentFunction} AgentFunction */
@@ -44,6 +45,7 @@ export class Registration {
   /** @type {Connection | undefined} */
   #connection;
   #id = 0;
+  #release = () => {};
   #isWanted = true;
   #isAnswered = false;
   /** No connection will come any more. */
@@ -100,6 +102,7 @@ export class Registration {
   async close() {
     if (this.#isWanted) {
       this.#isWanted = false;
+      this.#release();
       this.#registrar.forget(this);
       if (this.#id !== 0) this.#connection?.write(`{"op":"cancel","id":${this.#id}}`);
     }
@@ -110,6 +113,16 @@ export class Registration {
   /** @returns {Promise<void>} As `close`. */
   async [Symbol.asyncDispose]() {
     await this.close();
+  }
+
+  /**
+   * Lets a signal end it.
+   *
+   * @internal
+   * @param {AbortSignal | undefined} signal
+   */
+  endOn(signal) {
+    this.#release = onAbort(signal, () => this.close());
   }
 
   /**

@@ -6,6 +6,7 @@
  */
 
 import { BYTES_TYPE, Encoded, TEXT_TYPE, isText, sizeOf } from './content.js';
+import { checkHeader } from './error-header.js';
 import { FailedPreconditionError, InvalidArgumentError } from './errors.js';
 import { firstRest, laterRest } from './header.js';
 import { isWellFormed } from './quoting.js';
@@ -295,6 +296,7 @@ export class Sending {
    * @param {string | Uint8Array} [content]
    */
   #write(rest, content) {
+    checkHeader(rest);
     const size = this.#connection.write(`{"op":"data","id":${this.id}${rest}`, content);
     this.window -= size + FRAME_COST;
   }

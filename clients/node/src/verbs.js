@@ -7,11 +7,13 @@ import { Collecting } from './collecting.js';
 import { Encoded, JSON_TYPE, encode, sizeOf } from './content.js';
 import { Context, currentContext } from './context.js';
 import { Watch, cardOf } from './discovery.js';
+import { checkHeader } from './error-header.js';
 import { CancelledCallError, DeadlineExceededError, InvalidArgumentError } from './errors.js';
 import { flowRest, queryBody, timeoutOf, toRest, windowOf, wordsRest } from './header.js';
 import { Receiving } from './receiving.js';
 import { Exchange, Reply } from './reply.js';
 import { Acknowledged } from './sends.js';
+import { onAbort } from './signals.js';
 import { CONTENT_BYTES_MAX } from './wire.js';
 
 /** @typedef {import('./calls.js').Request} Request */
@@ -28,6 +30,8 @@ import { CONTENT_BYTES_MAX } from './wire.js';
 const TIMEOUT_MS = 30_000;
 const DEADLINE_LOOK_MS = 1000;
 const SEND_REPEAT_MS = 50;
+/** What a timer can be set to. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 /** @type {StreamOptions} */
 const NOTHING = Object.freeze({});
 
@@ -137,6 +141,7 @@ export class Verbs {
       if (parent !== undefined && parent.connection !== connection) throw parentLost();
       const header = parent === undefined ? `${rest}}` : `${rest},"parent":${parent.id}}`;
       if (!ack) {
+        checkHeader(header);
         connection.write(`{"op":"send"${header}`, message.content);
         return;
       }
@@ -313,14 +318,14 @@ async function answered(waiting, timeoutMs, signal, address) {
   });
   const late = () =>
     stop(new DeadlineExceededError('not acknowledged in time', { reason: 'deadline', address }));
-  const timer = setTimeout(late, timeoutMs);
+  const timer = setTimeout(late, Math.min(timeoutMs, TIMER_MS_MAX));
   const abort = () => stop(notSent(/** @type {AbortSignal} */ (signal), address));
-  signal?.addEventListener('abort', abort, { once: true });
+  const release = onAbort(signal, abort);
   try {
     return await Promise.race([waiting.answer, /** @type {Promise<never>} */ (stopped)]);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', abort);
+    release();
   }
 }
 

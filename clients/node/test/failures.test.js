@@ -223,6 +223,29 @@ test('a signal that is aborted already makes no call', async () => {
   });
 });
 
+test('one signal may cancel any number of calls, and is listened to once', async () => {
+  await linked(async (client, peer) => {
+    const abort = new AbortController();
+    let listeners = 0;
+    const { addEventListener } = abort.signal;
+    abort.signal.addEventListener = (...rest) => {
+      listeners += 1;
+      addEventListener.apply(abort.signal, rest);
+    };
+    const { signal } = abort;
+    const calling = Array.from({ length: 50 }, (_, each) => client.call('a', each, { signal }));
+    for (let each = 0; each < 50; each += 1) await peer.next('call');
+    peer.answer(1, 'before');
+    assert.equal(await bounded(calling[0]), 'before');
+    abort.abort('enough');
+    for (const each of calling.slice(1)) {
+      assert.equal((await failure(each, CancelledCallError)).cause, 'enough');
+    }
+    for (let each = 1; each < 50; each += 1) await peer.next('cancel');
+    assert.equal(listeners, 1);
+  });
+});
+
 test('a signal leaves nothing behind at calls that have ended', async () => {
   await linked(async (client, peer) => {
     const { signal } = new AbortController();
@@ -265,7 +288,7 @@ test('a call without a connection waits for one, within its time', async () => {
     await until(() => !client.isConnected, 'the loss');
     const late = client.call('a', 1, { timeoutMs: 30 });
     await failure(late, DeadlineExceededError, 'deadline');
-    const calling = client.call('a', 2);
+    const calling = client.call('a', 2, { timeoutMs: 2 ** 33 }); // More than a timer takes.
     const next = await sidecar.welcome();
     const got = await next.next('call');
     assert.equal(got.content.toString(), '2');

@@ -233,6 +233,8 @@ test('a message that cannot be sent leaves the exchange as it was', async () => 
   await exchanging(async ({ peer, exchange }) => {
     await failure(exchange.send(() => 1), InvalidArgumentError, 'bad_content');
     await failure(exchange.send(1, { ext: { a: 0.5 } }), InvalidArgumentError, 'bad_field');
+    const type = 'T'.repeat(40_000);
+    await failure(exchange.send(1, { type }), InvalidArgumentError, 'too_large');
     await exchange.send('b');
     assert.equal((await peer.next('data')).content.toString(), 'b');
   });

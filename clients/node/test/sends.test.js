@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import {
   CancelledCallError,
   DeadlineExceededError,
+  InvalidArgumentError,
   NotFoundError,
   PermissionDeniedError,
   ResourceExhaustedError,
@@ -47,6 +48,9 @@ test('a send without an answer has no id', async () => {
     await bounded(client.send('a', 'x', { ack: false }));
     const { id, content } = await peer.next('send');
     assert.deepEqual([id, content.toString()], [undefined, 'x']);
+    const options = { ack: false, type: 'T'.repeat(40_000) };
+    await failure(client.send('a', 'x', options), InvalidArgumentError, 'too_large');
+    await peer.nothing();
   });
 });
 

@@ -38,7 +38,7 @@
  *
  * @template C
  * @typedef {C extends { new (context: Context): infer I, readonly operations: infer O }
- *   ? { readonly operations: { [M in keyof O]: M extends keyof I
+ *   ? { readonly operations: { [M in keyof O]: string extends M ? O[M] : M extends keyof I
  *     ? I[M] extends (...rest: never[]) => unknown ? OperationOptions & Typed : never : never } }
  *   : unknown} Checked
  */
@@ -142,5 +142,5 @@ export type Checked<C> = C extends {
     new (context: Context): infer I;
     readonly operations: infer O;
 } ? {
-    readonly operations: { [M in keyof O]: M extends keyof I ? I[M] extends (...rest: never[]) => unknown ? OperationOptions & Typed : never : never; };
+    readonly operations: { [M in keyof O]: string extends M ? O[M] : M extends keyof I ? I[M] extends (...rest: never[]) => unknown ? OperationOptions & Typed : never : never; };
 } : unknown;

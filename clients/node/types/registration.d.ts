@@ -35,6 +35,13 @@ export class Registration {
      */
     close(): Promise<void>;
     /**
+     * Lets a signal end it.
+     *
+     * @internal
+     * @param {AbortSignal | undefined} signal
+     */
+    endOn(signal: AbortSignal | undefined): void;
+    /**
      * A new instance for a session, or undefined where a function is the agent.
      *
      * @internal

@@ -6,13 +6,17 @@ import {
   Message,
   NotFoundError,
   Part,
+  type AgentCard,
+  type CallOptions,
+  type Change,
   type Context,
+  type Operations,
   type Reply,
 } from '@coagent/client';
 
 class Counter {
   static operations = {
-    add: { input: { type: 'integer' }, output: { type: 'integer' } },
+    add: { input: { type: 'integer' }, output: { type: 'integer' }, receives: 'value' as const },
     reset: { type: 'Reset', description: 'Starts again' },
     countUp: { streaming: true },
   };
@@ -39,6 +43,17 @@ class Counter {
   }
 }
 
+function tell(change: Change): void {
+  console.log(change.revision, change.registered[0].name, change.deregistered);
+}
+
+const shared: Operations = { add: { type: 'Add' } };
+
+class Typed {
+  static operations = shared;
+  add() {}
+}
+
 class Wrong {
   static operations = { missing: {} };
   add() {}
@@ -58,6 +73,7 @@ export async function main(signal: AbortSignal): Promise<void> {
   });
   await client.register('passes', async (_: unknown, context) => context.stream('stream', 'a'));
   await client.register('made', Counter, { make: async (context) => new Counter(context) });
+  await client.register('typed', Typed);
   // @ts-expect-error: Wrong has no method `missing`.
   await client.register('wrong', Wrong);
   // @ts-expect-error: total is no method.
@@ -67,7 +83,7 @@ export async function main(signal: AbortSignal): Promise<void> {
   // @ts-expect-error: there is no such option.
   await client.call('counter', 1, { timeout: 5 });
 
-  const options = { type: 'add', timeoutMs: 100, signal };
+  const options: CallOptions = { type: 'add', timeoutMs: 100, signal };
   const value: number = await client.call('counter:ann', 2, options);
   const reply: Reply = client.stream('stream', `${value}`, { lazy: true, window: 1 });
   for await (const each of reply) console.log(each);
@@ -76,10 +92,10 @@ export async function main(signal: AbortSignal): Promise<void> {
   const exchange = client.open('stream');
   await exchange.send(Message.of({ a: 1 }, { type: 'A' }));
   await exchange.end();
-  const [card] = await client.discover('', { detailed: true });
+  const [card]: AgentCard[] = await client.discover('', { detailed: true });
   console.log(card.labels.team, card.operations[0].input);
   for await (const change of client.watch('', { recursive: true, signal })) {
-    console.log(change.revision, change.registered[0].name, change.deregistered);
+    tell(change);
   }
   try {
     await client.send('counter:ann', 1, { ack: false, observe: true });
