@@ -251,20 +251,22 @@ func TestASidecarThatDrainsGetsNoNewCalls(t *testing.T) {
 
 func TestClosingEndsEverything(t *testing.T) {
 	client, p := linked(t)
-	ended := make(chan error, 1)
+	begun, ended := make(chan struct{}), make(chan error, 1)
 	host(t, client, p, "a", coagent.Handler(
 		func(ctx context.Context, _ *coagent.Request, _ *coagent.Sender) error {
+			close(begun)
 			<-ctx.Done()
 			ended <- context.Cause(ctx)
 			return nil
 		}))
 	p.call("a", "")
+	await(t, begun)
 	calling := begin(func() (*value, error) { return client.Call(within(t), "x", nil) })
 	p.next("call")
 	if err := client.Close(); err != nil {
 		t.Fatal(err)
 	}
-	failsWith(t, <-ended, coagent.Unavailable, "connection_lost")
+	failsWith(t, await(t, ended), coagent.Unavailable, "connection_lost")
 	_, err := calling.wait(t)
 	failsWith(t, err, coagent.Unavailable, "connection_lost")
 	p.next("goodbye")
@@ -283,7 +285,7 @@ func TestDrainingLetsWhatRunsFinish(t *testing.T) {
 		return "done", nil
 	}))
 	p.call("a", "")
-	<-begun
+	await(t, begun)
 	ctx, cancel := context.WithTimeout(context.Background(), bound)
 	defer cancel()
 	draining := begin(func() (int, error) { return 0, client.Drain(ctx) })

@@ -122,7 +122,7 @@ func TestAgentsCallAgentsUntilTheFirstCallerLeaves(t *testing.T) {
 		equal(t, message.Text(), "middle 00-1-2-01 7 true")
 		break
 	}
-	failsWith(t, <-ended, coagent.Cancelled, "parent_ended")
+	failsWith(t, await(t, ended), coagent.Cancelled, "parent_ended")
 }
 
 func TestErrorsCrossWithTheirCauses(t *testing.T) {
@@ -215,7 +215,7 @@ func TestAStreamThatIsLeftStopsItsProducer(t *testing.T) {
 			break
 		}
 	}
-	if n := <-stopped; n > 10_000 {
+	if n := await(t, stopped); n > 10_000 {
 		t.Errorf("%d were sent for 10", n)
 	}
 }

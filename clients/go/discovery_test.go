@@ -68,12 +68,12 @@ func TestAWatchGoesOnOverReconnects(t *testing.T) {
 	equal(t, call.decoded(t)["from_revision"], any(nil))
 	p.data(call.id(), `{"revision":5,"agents":[{"name":"a","description":""}]}`,
 		fields{"type": "DiscoverySnapshot"})
-	snapshot := <-changes
+	snapshot := await(t, changes)
 	equal(t, snapshot.IsSnapshot && snapshot.Revision == 5, true)
 	equal(t, snapshot.Registered[0].Name, "a")
 	p.data(call.id(), `{"revision":6,"registered":[{"name":"b"}],"deregistered":["a"]}`,
 		fields{"type": "DiscoveryChange"})
-	change := <-changes
+	change := await(t, changes)
 	equal(t, change.IsSnapshot, false)
 	equal(t, change.Registered[0].Name+change.Deregistered[0], "ba")
 	_ = p.socket.Close()
@@ -83,7 +83,7 @@ func TestAWatchGoesOnOverReconnects(t *testing.T) {
 	close(leave)
 	again.data(call.id(), `{"revision":7,"registered":[],"deregistered":["b"]}`,
 		fields{"type": "DiscoveryChange"})
-	equal(t, (<-changes).Revision, 7)
+	equal(t, await(t, changes).Revision, 7)
 	equal(t, watching.ok(t), 1)
 	equal(t, again.next("cancel").id(), call.id())
 }

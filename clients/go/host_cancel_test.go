@@ -29,9 +29,9 @@ func endings(t *testing.T) (*peer, chan error, chan struct{}) {
 func TestACancelledCallEndsItsContextAndAnswers(t *testing.T) {
 	p, ended, begun := endings(t)
 	id := p.call("a", "")
-	<-begun
+	await(t, begun)
 	p.send(fields{"op": "cancel", "id": id, "reason": "caller_lost"}, "")
-	err := <-ended
+	err := await(t, ended)
 	failsWith(t, err, coagent.Cancelled, "caller_lost")
 	if !errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
@@ -43,10 +43,10 @@ func TestACancelledCallEndsItsContextAndAnswers(t *testing.T) {
 func TestTheDeadlineIsTheSidecarsToKeep(t *testing.T) {
 	p, ended, begun := endings(t)
 	id := p.call("a", "", fields{"timeout_ms": 1})
-	<-begun
+	await(t, begun)
 	p.nothing()
 	p.send(fields{"op": "cancel", "id": id, "reason": "deadline"}, "")
-	err := <-ended
+	err := await(t, ended)
 	failsWith(t, err, coagent.DeadlineExceeded, "deadline")
 	if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		t.Error(err)
@@ -57,7 +57,7 @@ func TestTheDeadlineIsTheSidecarsToKeep(t *testing.T) {
 func TestADeadlineThatTheSidecarForgetsEndsASecondLate(t *testing.T) {
 	p, ended, _ := endings(t)
 	p.call("a", "", fields{"timeout_ms": 1})
-	failsWith(t, <-ended, coagent.DeadlineExceeded, "deadline")
+	failsWith(t, await(t, ended), coagent.DeadlineExceeded, "deadline")
 	equal(t, p.next("error").text("reason"), "deadline")
 }
 
@@ -69,7 +69,7 @@ func TestTheContextHasTheDeadline(t *testing.T) {
 		return nil, nil
 	}))
 	p.call("a", "", fields{"timeout_ms": 60_000})
-	if left := <-said; left <= 30*time.Second || left > time.Minute {
+	if left := await(t, said); left <= 30*time.Second || left > time.Minute {
 		t.Error(left)
 	}
 	p.next("data")
@@ -83,7 +83,7 @@ func TestACancelledAgentThatAnswersStillEndsWithAnError(t *testing.T) {
 		return "too late", nil
 	}))
 	id := p.call("a", "")
-	<-begun
+	await(t, begun)
 	p.send(fields{"op": "cancel", "id": id}, "")
 	p.nothing() // It keeps its place until it returns.
 	close(leave)
@@ -109,8 +109,8 @@ func TestACancelReachesWhoWaitsToSendAndToRead(t *testing.T) {
 	p.next("data")
 	p.nothing()
 	p.send(fields{"op": "cancel", "id": id}, "")
-	failsWith(t, <-sent, coagent.Cancelled, "cancelled")
-	failsWith(t, <-read, coagent.Cancelled, "cancelled")
+	failsWith(t, await(t, sent), coagent.Cancelled, "cancelled")
+	failsWith(t, await(t, read), coagent.Cancelled, "cancelled")
 	p.next("error")
 }
 
@@ -127,9 +127,9 @@ func TestACallThatHasEndedTakesNothingMore(t *testing.T) {
 func TestALostConnectionEndsTheAgents(t *testing.T) {
 	p, ended, begun := endings(t)
 	p.call("a", "")
-	<-begun
+	await(t, begun)
 	_ = p.socket.Close()
-	failsWith(t, <-ended, coagent.Unavailable, "connection_lost")
+	failsWith(t, await(t, ended), coagent.Unavailable, "connection_lost")
 }
 
 func TestChildrenInheritTimeTraceAndExt(t *testing.T) {
@@ -190,7 +190,7 @@ func TestADetachedChildOutlivesItsParent(t *testing.T) {
 	p.send(fields{"op": "cancel", "id": id}, "")
 	p.nothing()
 	p.data(child.id(), "1", fields{"end": true})
-	if err := <-answered; err != nil {
+	if err := await(t, answered); err != nil {
 		t.Error(err)
 	}
 	p.next("error")

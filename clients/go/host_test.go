@@ -112,7 +112,7 @@ func TestAStreamIsNotResumedWithoutCredit(t *testing.T) {
 	equal(t, string(p.next("data").content), "0")
 	equal(t, string(p.next("data").content), "1") // It overdraws the window.
 	p.nothing()
-	equal(t, <-resumed+<-resumed+<-resumed, 3)
+	equal(t, await(t, resumed)+await(t, resumed)+await(t, resumed), 3)
 	equal(t, len(resumed), 0)
 	p.send(fields{"op": "credit", "id": id, "bytes": 215}, "")
 	equal(t, string(p.next("data").content), "2")
@@ -249,10 +249,10 @@ func TestARequestSaysWhatItIs(t *testing.T) {
 		}))
 	p.call("a:ann", "x", fields{"from": "b", "type": "T", "trace": "tr", "ext": fields{"k": 1},
 		"new": true, "oneway": true, "observe": true, "timeout_ms": 5000, "content_type": "text/plain"})
-	equal(t, <-said, "a:ann a ann b T tr 1 true true true true true true true x\n")
+	equal(t, await(t, said), "a:ann a ann b T tr 1 true true true true true true true x\n")
 	p.next("data")
 	p.call("a", "")
-	equal(t, <-said, "a a     <nil> false false false false false true true \n")
+	equal(t, await(t, said), "a a     <nil> false false false false false true true \n")
 	p.next("data")
 }
 

@@ -18,6 +18,7 @@ type hostedCall struct {
 	client       *Client
 	connection   *connection
 	registration *Registration
+	session      *session // Nil where the agent has no instances.
 	id           int64
 	ctx          *callContext
 	request      Request
@@ -161,13 +162,11 @@ func (h *hostedCall) handle() error {
 		return err
 	}
 	var instance any
-	if agent.make != nil {
-		session, err := h.client.hosting.session(h)
-		if err != nil {
+	if h.session != nil {
+		if instance, err = h.session.activated(h.ctx); err != nil {
 			return err
 		}
-		defer h.client.hosting.left(session, h.request.address)
-		instance = session.instance
+		defer h.client.hosting.left(h.session, h.request.address)
 	}
 	if err := operation.run(h.ctx, instance, &h.request, &h.sender); err != nil {
 		return err

@@ -24,6 +24,7 @@ type session struct {
 	mu       sync.Mutex // Guards what follows; held while the instance is made.
 	instance any
 	isMade   bool
+	isClosed bool
 }
 
 // hosting is the host's side of a client: the agents by name, the sessions that live here, and the
@@ -192,6 +193,9 @@ func (h *hosting) called(c *connection, id int64, header *wire.Header, content [
 	}
 	call := newHostedCall(c, registration, id, header, content)
 	if c.adopt(id, call) {
+		if registration.agent.make != nil {
+			call.session = h.claim(call)
+		}
 		h.start(call.run)
 		if !call.ctx.deadline.IsZero() {
 			h.client.watchDeadlines()
@@ -199,10 +203,10 @@ func (h *hosting) called(c *connection, id int64, header *wire.Header, content [
 	}
 }
 
-// session is the one a call belongs to, made if it is not there; one of its own without a name.
-func (h *hosting) session(call *hostedCall) (*session, error) {
+// claim finds the session of a call that arrives, in the order of their arrival, or begins it. A
+// call without a session has one of its own.
+func (h *hosting) claim(call *hostedCall) *session {
 	address := call.request.address
-	isNamed := strings.Contains(address, ":")
 	h.mu.Lock()
 	known := h.living[address]
 	var replaced *session
@@ -212,7 +216,7 @@ func (h *hosting) session(call *hostedCall) (*session, error) {
 	}
 	if known == nil {
 		known = &session{registration: call.registration, connection: call.connection}
-		if isNamed {
+		if strings.Contains(address, ":") && call.connection.ended() == nil {
 			h.living[address] = known
 		}
 	}
@@ -220,26 +224,26 @@ func (h *hosting) session(call *hostedCall) (*session, error) {
 	if replaced != nil {
 		h.start(func() { h.close(replaced, address, "replaced") })
 	}
-	known.mu.Lock()
-	defer known.mu.Unlock()
-	if !known.isMade {
-		instance, err := call.registration.agent.activate(call.ctx)
-		if err != nil {
-			h.drop(address, known)
-			return nil, activationError(err)
-		}
-		known.instance, known.isMade = instance, true
-	}
-	return known, nil
+	return known
 }
 
-// drop forgets a session whose instance could not be made.
-func (h *hosting) drop(address string, s *session) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.living[address] == s {
-		delete(h.living, address)
+// activated is the session's instance, which the first to want it makes. Where that fails the call
+// does, and the next one tries again.
+func (s *session) activated(ctx context.Context) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.isClosed:
+		return nil, failure(Cancelled, "cancelled", "the session has ended")
+	case s.isMade:
+		return s.instance, nil
 	}
+	instance, err := s.registration.agent.activate(ctx)
+	if err != nil {
+		return nil, activationError(err)
+	}
+	s.instance, s.isMade = instance, true
+	return instance, nil
 }
 
 // left is that a call has ended; without a session, so has its instance.
@@ -253,7 +257,7 @@ func (h *hosting) left(s *session, address string) {
 func (h *hosting) close(s *session, address, reason string) {
 	s.mu.Lock()
 	instance := s.instance
-	s.instance = nil
+	s.instance, s.isClosed = nil, true
 	s.mu.Unlock()
 	closer, ok := instance.(SessionCloser)
 	if !ok {

@@ -147,10 +147,21 @@ func (r *receiving) wait(ctx context.Context, take func() *Message) (*Message, e
 
 // try takes a message if there is one, and grants what is owed for it.
 func (r *receiving) try(take func() *Message) (*Message, error) {
+	for {
+		message, isPaused, err := r.step(take)
+		if !isPaused {
+			return message, err
+		}
+	}
+}
+
+// step takes what there is up to where credit is to be granted, and grants it; isPaused tells that
+// it stopped for that alone.
+func (r *receiving) step(take func() *Message) (message *Message, isPaused bool, err error) {
 	r.mu.Lock()
-	message := take()
-	var err error
-	if message == nil && r.hasEnded {
+	message = take()
+	isPaused = message == nil && r.head < len(r.queue)
+	if message == nil && r.hasEnded && !isPaused {
 		if err = r.err; err == nil {
 			err = io.EOF
 		}
@@ -167,7 +178,7 @@ func (r *receiving) try(take func() *Message) (*Message, error) {
 	if owed > 0 {
 		grant(owed)
 	}
-	return message, err
+	return message, isPaused, err
 }
 
 // take is the next frame, or nil.
@@ -208,6 +219,9 @@ func (r *receiving) whole() *Message {
 		r.pieces = append(r.pieces, each.message.Content)
 		if !each.isPart {
 			return r.joined()
+		}
+		if r.owed >= r.threshold && r.grant != nil {
+			return nil // The sender is to hear of it first.
 		}
 	}
 }

@@ -64,7 +64,7 @@ func TestASessionIsAnInstance(t *testing.T) {
 		p.call(each.to, "2", typed("add"))
 		equal(t, string(p.next("data").content), each.total)
 	}
-	equal(t, <-lives+<-lives, "1@ann2@bob")
+	equal(t, await(t, lives)+await(t, lives), "1@ann2@bob")
 	p.call("a:bob", "3", typed("count_up"))
 	for n := 1; n <= 3; n++ {
 		equal(t, string(p.next("data").content), fmt.Sprint(n))
@@ -80,11 +80,11 @@ func TestASessionThatIsClosedIsFreedFirst(t *testing.T) {
 	p := hosted(t, counters(lives, nil))
 	p.call("a:ann", "2", typed("add"))
 	p.next("data")
-	<-lives
+	await(t, lives)
 	p.lastID += 2
 	p.send(fields{"op": "close", "id": p.lastID, "to": "a:ann", "reason": "idle"}, "")
 	p.is(p.next("ok"), fields{"op": "ok", "id": p.lastID})
-	equal(t, <-lives, "1@ann idle")
+	equal(t, await(t, lives), "1@ann idle")
 	p.lastID += 2
 	p.send(fields{"op": "close", "id": p.lastID, "to": "a:nobody", "reason": "idle"}, "")
 	p.is(p.next("ok"), fields{"op": "ok", "id": p.lastID})
@@ -99,7 +99,7 @@ func TestANewSessionReplacesWhatIsStillHere(t *testing.T) {
 	p.next("data")
 	p.call("a:ann", "3", typed("add"), fields{"new": true})
 	equal(t, string(p.next("data").content), "3")
-	seen := map[string]bool{<-lives: true, <-lives: true, <-lives: true}
+	seen := map[string]bool{await(t, lives): true, await(t, lives): true, await(t, lives): true}
 	equal(t, seen["1@ann"] && seen["2@ann"] && seen["1@ann replaced"], true)
 }
 
@@ -109,8 +109,8 @@ func TestACallWithoutSessionHasAnInstanceOfItsOwn(t *testing.T) {
 	for n := 1; n <= 2; n++ {
 		p.call("a", "2", typed("add"))
 		equal(t, string(p.next("data").content), "2")
-		equal(t, <-lives, fmt.Sprintf("%d@", n))
-		equal(t, <-lives, fmt.Sprintf("%d@ ended", n))
+		equal(t, await(t, lives), fmt.Sprintf("%d@", n))
+		equal(t, await(t, lives), fmt.Sprintf("%d@ ended", n))
 	}
 }
 
@@ -157,11 +157,11 @@ func TestALostConnectionEndsItsSessions(t *testing.T) {
 	host(t, client, p, "a", counters(lives, nil))
 	p.call("a:ann", "2", typed("add"))
 	p.next("data")
-	<-lives
+	await(t, lives)
 	_ = p.socket.Close()
 	again := f.welcome()
 	again.registered("a")
-	equal(t, <-lives, "1@ann connection_lost")
+	equal(t, await(t, lives), "1@ann connection_lost")
 	again.call("a:ann", "3", typed("add"), fields{"new": true})
 	equal(t, string(again.next("data").content), "3")
 }

@@ -44,15 +44,15 @@ func TestMessagesComeAsTheyAreSent(t *testing.T) {
 	call := p.next("call")
 	p.is(call, fields{"op": "call", "to": "a"}) // A stream has no time of its own.
 	p.data(call.id(), `{"n":1}`, fields{"type": "T", "ext": fields{"k": 1}})
-	first := <-seen
+	first := await(t, seen)
 	equal(t, first.Type+first.ContentType, "Tapplication/json")
 	equal(t, first.Ext["k"], any(int64(1)))
 	p.data(call.id(), "", asText)
-	second := <-seen
+	second := await(t, seen)
 	equal(t, len(second.Content), 0)
 	equal(t, second.IsText(), true)
 	p.data(call.id(), "3", fields{"end": true})
-	<-seen
+	await(t, seen)
 	equal(t, reading.ok(t), 3)
 }
 

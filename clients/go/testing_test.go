@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"testing"
+	"time"
 
 	coagent "github.com/coagent/coagent/clients/go"
 )
@@ -41,5 +42,17 @@ func must[T any](value T, err error) func(t testing.TB) T {
 			t.Fatal(err)
 		}
 		return value
+	}
+}
+
+// await is what comes from a goroutine of the test.
+func await[T any](t *testing.T, from <-chan T) T {
+	t.Helper()
+	select {
+	case value := <-from:
+		return value
+	case <-time.After(bound):
+		t.Fatal("nothing comes")
+		panic("not reached")
 	}
 }
