@@ -51,9 +51,7 @@ def test_a_message_reaches_ten_thousand_subscriptions(daemon: Daemon, peers: Exi
         assert got == set(range(1, 2001, 2))
 
 
-def test_who_does_not_read_costs_little_and_stops_nobody(
-    daemon: Daemon, peers: ExitStack
-) -> None:
+def test_who_does_not_read_costs_little_and_stops_nobody(daemon: Daemon, peers: ExitStack) -> None:
     sleepers = [reader(daemon, peers, "flood") for _ in range(20)]
     awake = reader(daemon, peers, "flood", window=2**31 - 1)
     publisher = peers.enter_context(RawPeer(daemon.unix_url))
@@ -83,9 +81,7 @@ def test_who_does_not_read_costs_little_and_stops_nobody(
         assert int.from_bytes(content[:4], "big") == 0
 
 
-def test_sessions_that_a_topic_feeds_move_to_another_host(
-    daemon: Daemon, peers: ExitStack
-) -> None:
+def test_sessions_that_a_topic_feeds_move_to_another_host(daemon: Daemon, peers: ExitStack) -> None:
     hosts = [peers.enter_context(RawPeer(daemon.unix_url)) for _ in range(2)]
     for host in hosts:
         host.send({"op": "register", "id": 1, "name": "moving"})
