@@ -37,9 +37,10 @@ extension Link {
       address: call.to, type: call.type, message: message,
       input: InputMessages(first: message, inbox: inbox), isNew: call.isNew,
       isOneway: call.isOneway, observes: call.observes)
+    let place = host.place(for: request)
     let task = Task.detached {
       let reply = ReplyStream(outlet)
-      let error = await host.run(request, reply: reply, in: context)
+      let error = await host.run(request, at: place, reply: reply, in: context)
       if error == nil { try? await reply.endMessage() }
       outlet.close(AgentError(.cancelled, "the call is over"))
       mailbox.post(.finish(id, error))

@@ -42,15 +42,47 @@ public final class AgentHost: Sendable {
   /// How many sessions have an instance.
   public var sessionCount: Int { sessions.withLock { $0.count } }
 
-  /// Handles a call to its end. Returns the error it ended with. Cancelled with its task.
+  /// Which instance a call is for.
+  public struct Place: Sendable {
+    fileprivate enum Kind: Sendable {
+      case shared(any Agent)
+      /// A call without session gets an instance of its own.
+      case own(@Sendable (_ session: String?) async throws -> any Agent)
+      case session(key: [UInt8], making: Making, dropped: Making?)
+    }
+    fileprivate let kind: Kind
+  }
+
+  /// To be asked in the order in which calls came, before any of them runs: else two first calls of
+  /// a session would make two instances.
   ///
   /// Where the session begins with this call, an instance that is still there is dropped.
+  public func place(for request: Request) -> Place {
+    switch source {
+    case .shared(let agent): return Place(kind: .shared(agent))
+    case .perSession(let make):
+      guard let session = request.session else { return Place(kind: .own(make)) }
+      let key = Array(session.utf8)
+      return sessions.withLock { sessions in
+        let known = sessions[key]
+        if let known, !request.isNew {
+          return Place(kind: .session(key: key, making: known, dropped: nil))
+        }
+        let making = Task { try await Self.activate(session, make) }
+        sessions[key] = making
+        return Place(kind: .session(key: key, making: making, dropped: known))
+      }
+    }
+  }
+
+  /// Handles a call to its end, in its place. Returns the error it ended with. Cancelled with its
+  /// task.
   public func run(
-    _ request: Request, reply: ReplyStream, in context: AgentContext
+    _ request: Request, at place: Place, reply: ReplyStream, in context: AgentContext
   ) async -> AgentError? {
     defer { context.end() }
     do {
-      let (agent, isOwn) = try await instance(for: request)
+      let (agent, isOwn) = try await instance(at: place)
       do {
         try await AgentContext.$current.withValue(context) {
           try await agent.handle(request, reply: reply, in: context)
@@ -107,23 +139,11 @@ public final class AgentHost: Sendable {
   }
 
   /// The instance to use, and whether it is this call's alone.
-  private func instance(
-    for request: Request
-  ) async throws -> (agent: any Agent, isOwn: Bool) {
-    switch source {
+  private func instance(at place: Place) async throws -> (agent: any Agent, isOwn: Bool) {
+    switch place.kind {
     case .shared(let agent): return (agent, false)
-    case .perSession(let make):
-      guard let session = request.session else {
-        return (try await Self.activate(nil, make), true)
-      }
-      let key = Array(session.utf8)
-      let (making, dropped) = sessions.withLock { sessions -> (Making, Making?) in
-        let known = sessions[key]
-        if let known, !request.isNew { return (known, nil) }
-        let making = Task { try await Self.activate(session, make) }
-        sessions[key] = making
-        return (making, known)
-      }
+    case .own(let make): return (try await Self.activate(nil, make), true)
+    case .session(let key, let making, let dropped):
       await Self.free(dropped, .replaced)
       do {
         return (try await making.value, false)
