@@ -375,18 +375,6 @@ public struct ServerDescription: Sendable {
   public let contentBytesMax: Int
 }
 
-extension AgentError {
-  /// Whether another attempt to connect may help.
-  var isPassing: Bool {
-    switch code {
-    case .unauthenticated, .permissionDenied, .failedPrecondition, .invalidArgument: false
-    case .notFound, .alreadyExists, .resourceExhausted, .aborted, .unimplemented, .internal,
-      .unavailable, .deadlineExceeded, .cancelled:
-      true
-    }
-  }
-}
-
 /// Connects, hands the client to `body`, and closes it when that is done.
 public func withClient<Result>(
   _ url: String? = nil, options: ClientOptions = ClientOptions(),

@@ -61,3 +61,15 @@ enum Location {
 
   private static let tokenBytesMax = 4_096
 }
+
+extension AgentError {
+  /// Whether another attempt to connect may help.
+  var isPassing: Bool {
+    switch code {
+    case .unauthenticated, .permissionDenied, .failedPrecondition, .invalidArgument: false
+    case .notFound, .alreadyExists, .resourceExhausted, .aborted, .unimplemented, .internal,
+      .unavailable, .deadlineExceeded, .cancelled:
+      true
+    }
+  }
+}

@@ -64,12 +64,14 @@ def content_of(step: Step) -> bytes:
 
 
 def filled(value: Any, names: Names) -> Any:
-    """The value with every name in it replaced."""
+    """The value with every name in it replaced, and every `{"times":n,"of":"text"}` spelled out."""
     if isinstance(value, str) and value.startswith("$"):
         if value not in names:
             raise BadScenario(f"{value} has no value yet")
         return names[value]
     if isinstance(value, dict):
+        if value.keys() == {"times", "of"}:
+            return value["of"] * value["times"]
         return {key: filled(each, names) for key, each in value.items()}
     if isinstance(value, list):
         return [filled(each, names) for each in value]
