@@ -81,12 +81,27 @@ func single(only operation) (*agentSpec, error) {
 
 func lastSegment(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 
+// decodeInput reads the first message as an agent's input, all of whose required fields are there.
+func decodeInput[In any](request *Request, in *In) error {
+	message, err := request.Message()
+	if err != nil {
+		return err
+	}
+	if err := message.Decode(in); err != nil {
+		return err
+	}
+	if !message.IsJSON() || reflect.TypeFor[In]() == messageType {
+		return nil
+	}
+	return missingIn(message.Content, reflect.TypeFor[In]())
+}
+
 // answer runs a function of one value and sends what it returns, as the last message.
 func answer[In, Out any](
 	ctx context.Context, request *Request, out *Sender, f func(context.Context, In) (Out, error),
 ) error {
 	var in In
-	if err := request.Decode(&in); err != nil {
+	if err := decodeInput(request, &in); err != nil {
 		return err
 	}
 	value, err := f(ctx, in)
@@ -102,7 +117,7 @@ func answerAll[In, Out any](
 	f func(context.Context, In) iter.Seq2[Out, error],
 ) error {
 	var in In
-	if err := request.Decode(&in); err != nil {
+	if err := decodeInput(request, &in); err != nil {
 		return err
 	}
 	for value, err := range f(ctx, in) {

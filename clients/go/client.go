@@ -88,8 +88,8 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// Drain takes no new calls, lets those that are handled and made here finish until the deadline of
-// ctx (else for 10 s), then closes.
+// Drain takes no new calls, lets those that are handled here finish until the deadline of ctx (else
+// for 10 s), then closes.
 func (c *Client) Drain(ctx context.Context) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc

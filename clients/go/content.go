@@ -106,7 +106,7 @@ func (m *Message) decodeJSON(value any) error {
 	if err := json.Unmarshal(content, value); err != nil {
 		return m.unfit(strings.TrimPrefix(err.Error(), "json: "))
 	}
-	return missingIn(content, reflect.TypeOf(value).Elem())
+	return nil
 }
 
 // any is a value of any kind: what encoding/json makes of JSON, a string, a []byte.

@@ -113,7 +113,8 @@ func WithSender(address string) MessageOption {
 	return func(o *callOptions) { o.sender = address }
 }
 
-// WithoutParent makes the call as if no other were being handled: no child of it.
+// WithoutParent makes the call as if no other were being handled: no child of it. The context it is
+// made with ends it as any other.
 func WithoutParent() MessageOption {
 	return func(o *callOptions) { o.isOrphan = true }
 }

@@ -80,6 +80,7 @@ type Registration struct {
 	answered    chan struct{} // Closed once the sidecar has answered; made anew for a reconnect.
 	isAnswered  bool
 	err         *Error
+	isEnded     bool
 	ended       chan struct{} // Closed once the sidecar, or the connection's end, has ended it.
 }
 
@@ -285,7 +286,7 @@ func (r *Registration) onError(header *wire.Header) {
 	r.id = 0
 	r.client.hosting.remove(r)
 	if r.isWithdrawn {
-		close(r.ended)
+		r.end()
 	} else {
 		r.answer(err)
 	}
@@ -299,6 +300,14 @@ func (r *Registration) onLost(*Error) {
 	r.id, r.connection = 0, nil
 	r.client.hosting.remove(r)
 	if r.isWithdrawn {
+		r.end()
+	}
+}
+
+// end is that the withdrawn registration is no more. mu is held.
+func (r *Registration) end() {
+	if !r.isEnded {
+		r.isEnded = true
 		close(r.ended)
 	}
 }
