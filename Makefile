@@ -99,11 +99,12 @@ test-examples: $(SETUP) build build-go ## the demo, the stories and what the REA
 	$(PYTHON) scripts/demo
 	$(PYTHON) -m pytest examples
 
-lint: $(SETUP) ## style: swift format, gofmt, ruff, mypy
+lint: $(SETUP) ## style: swift format, gofmt, ruff, mypy, tsc
 	swift format lint --strict --parallel --recursive $(SWIFT_FILES)
 	$(VENV)/bin/ruff check --config scripts/ruff.toml $(PYTHON_FILES)
 	cd clients/python && ../../$(VENV)/bin/ruff check
 	cd clients/python && ../../$(VENV)/bin/mypy
+	clients/node/check
 	unformatted=$$($(GOFMT) -l $(GO_FILES)) && test -z "$$unformatted" || { echo "gofmt: $$unformatted"; false; }
 
 format: $(SETUP) ## rewrites Swift, Go and Python in the house style

@@ -89,9 +89,7 @@ export class Connection {
 
   // Opening and closing
 
-  /**
-   * @param {{ path: string } | { host: string, port: number }} where
-   */
+  /** @param {{ path: string } | { host: string, port: number }} where */
   #connect(where) {
     // One buffer for all that is read: what is kept of it is copied, and nothing else allocated.
     const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
@@ -118,9 +116,7 @@ export class Connection {
     return socket;
   }
 
-  /**
-   * Says goodbye, writes what is left, closes. Open calls end `unavailable`.
-   */
+  /** Says goodbye, writes what is left, closes. Open calls end `unavailable`. */
   close() {
     if (this.error !== undefined) return;
     this.goodbye('closed', 0);
@@ -182,9 +178,8 @@ export class Connection {
   }
 
   #notWelcomed() {
-    this.abort(
-      new UnavailableError('the sidecar sent no welcome', { reason: 'connection_lost' }),
-    );
+    const message = 'the sidecar sent no welcome';
+    this.abort(new UnavailableError(message, { reason: 'connection_lost' }));
   }
 
   // Writing
@@ -228,6 +223,17 @@ export class Connection {
    */
   writeError(id, thrown, options) {
     this.write(errorHeader(id, thrown, options));
+  }
+
+  /**
+   * Resolves when the socket takes more, or the connection ends.
+   *
+   * @returns {Promise<void>}
+   */
+  writable() {
+    return new Promise((resolve) => {
+      this.stalled.add({ wake: resolve });
+    });
   }
 
   #wakeStalled() {

@@ -117,7 +117,8 @@ export class Verbs {
   }
 
   /**
-   * Sends one message that nobody answers. Resolves once it is in the agent's mailbox.
+   * Sends one message that nobody answers. Resolves once it is in the agent's mailbox; without
+   * `ack`, once the socket takes more.
    *
    * @param {string} to
    * @param {unknown} [body]
@@ -143,6 +144,7 @@ export class Verbs {
       if (!ack) {
         checkHeader(header);
         connection.write(`{"op":"send"${header}`, message.content);
+        if (connection.isFull) await connection.writable();
         return;
       }
       const waiting = new Acknowledged(to);

@@ -12,7 +12,7 @@ import {
   ResourceExhaustedError,
   UnavailableError,
 } from '../src/index.js';
-import { bounded, failure, until } from './support/bounded.js';
+import { bounded, failure, settled, until } from './support/bounded.js';
 import { linked } from './support/fake-sidecar.js';
 
 test('a send says what it is, and resolves when it is in the mailbox', async () => {
@@ -51,6 +51,22 @@ test('a send without an answer has no id', async () => {
     const options = { ack: false, type: 'T'.repeat(40_000) };
     await failure(client.send('a', 'x', options), InvalidArgumentError, 'too_large');
     await peer.nothing();
+  });
+});
+
+test('sends without an answer wait for a socket that takes nothing', async () => {
+  await linked(async (client, peer) => {
+    peer.pause();
+    const content = Buffer.alloc(65_536);
+    let sent = 0;
+    const sending = (async () => {
+      for (; sent < 200; sent += 1) await client.send('a', content, { ack: false });
+    })();
+    for (let turn = 0; turn < 100; turn += 1) await settled();
+    assert.ok(sent > 0 && sent < 100, `${sent}`);
+    peer.resume();
+    await bounded(sending);
+    for (let count = 0; count < 200; count += 1) await peer.next('send');
   });
 });
 

@@ -35,9 +35,7 @@ export class Connection {
     get isOpen(): boolean;
     /** The socket takes nothing more for now. */
     get isFull(): boolean;
-    /**
-     * Says goodbye, writes what is left, closes. Open calls end `unavailable`.
-     */
+    /** Says goodbye, writes what is left, closes. Open calls end `unavailable`. */
     close(): void;
     /** Gives up what was not written yet: the sidecar takes nothing. */
     discard(): void;
@@ -83,6 +81,12 @@ export class Connection {
         retry?: boolean | undefined;
         isMore?: boolean | undefined;
     } | undefined): void;
+    /**
+     * Resolves when the socket takes more, or the connection ends.
+     *
+     * @returns {Promise<void>}
+     */
+    writable(): Promise<void>;
     #private;
 }
 export type Endpoint = import('./endpoint.js').Endpoint;

@@ -47,7 +47,8 @@ export class Verbs {
      */
     open(to: string, body?: unknown, options?: import("./options.js").StreamOptions | undefined): Exchange;
     /**
-     * Sends one message that nobody answers. Resolves once it is in the agent's mailbox.
+     * Sends one message that nobody answers. Resolves once it is in the agent's mailbox; without
+     * `ack`, once the socket takes more.
      *
      * @param {string} to
      * @param {unknown} [body]

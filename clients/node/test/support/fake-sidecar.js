@@ -140,6 +140,15 @@ export class Peer {
     while (!this.#isEnded) await bounded(this.#change(), 'the end of the connection');
   }
 
+  /** Takes nothing of what the client writes. */
+  pause() {
+    this.#socket.pause();
+  }
+
+  resume() {
+    this.#socket.resume();
+  }
+
   close() {
     this.#socket.end();
   }
