@@ -174,13 +174,23 @@ func encode(value any) (Message, error) {
 		}
 		return Message{Content: bytes.Clone(value), ContentType: JSON}, nil
 	}
+	kind := reflect.TypeOf(value)
+	if kind.Kind() == reflect.String && !isMarshaled(kind) {
+		return encode(reflect.ValueOf(value).String())
+	}
 	content, err := marshal(value)
 	if err != nil {
 		failed := failure(InvalidArgument, "bad_content", "%T cannot be sent as JSON: %v", value, err)
 		failed.cause = err
 		return Message{}, failed
 	}
-	return Message{Content: content, ContentType: JSON, Type: structName(reflect.TypeOf(value))}, nil
+	return Message{Content: content, ContentType: JSON, Type: structName(kind)}, nil
+}
+
+// isMarshaled tells whether a type makes its own JSON: a time, a number.
+func isMarshaled(t reflect.Type) bool {
+	pointer := reflect.PointerTo(t)
+	return pointer.Implements(textMarshalerType) || pointer.Implements(marshalerType)
 }
 
 // marshal is JSON without the escapes that are for HTML.
@@ -199,12 +209,9 @@ func structName(t reflect.Type) string {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t == nil || t.Kind() != reflect.Struct || strings.ContainsRune(t.Name(), '[') {
+	if t == nil || t.Kind() != reflect.Struct || strings.ContainsRune(t.Name(), '[') ||
+		isMarshaled(t) {
 		return ""
-	}
-	pointer := reflect.PointerTo(t)
-	if pointer.Implements(textMarshalerType) || pointer.Implements(marshalerType) {
-		return "" // A time, a number: what it is in JSON has no name.
 	}
 	return t.Name()
 }
