@@ -149,7 +149,10 @@ func takesNull(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(unmarshalerType)
 }
 
-var unmarshalerType = reflect.TypeFor[json.Unmarshaler]()
+var (
+	unmarshalerType = reflect.TypeFor[json.Unmarshaler]()
+	numberType      = reflect.TypeFor[json.Number]()
+)
 
 // encode is the message that carries a value. Its content is not shared with the value, unless
 // that is a Message.
@@ -190,7 +193,8 @@ func encode(value any) (Message, error) {
 // isMarshaled tells whether a type makes its own JSON: a time, a number.
 func isMarshaled(t reflect.Type) bool {
 	pointer := reflect.PointerTo(t)
-	return pointer.Implements(textMarshalerType) || pointer.Implements(marshalerType)
+	return t == numberType || pointer.Implements(textMarshalerType) ||
+		pointer.Implements(marshalerType)
 }
 
 // marshal is JSON without the escapes that are for HTML.

@@ -71,6 +71,7 @@ func TestNewMessagesAreWhatSendMakes(t *testing.T) {
 		{json.RawMessage("[1]"), `[1] application/json `},
 		{struct{ A string }{"<"}, `{"A":"<"} application/json `},
 		{word("w"), `w text/plain `},
+		{json.Number("12"), `12 application/json `},
 		{nil, `null application/json `},
 	} {
 		message := must(coagent.NewMessage(each.value))(t)

@@ -49,6 +49,9 @@ func (m *schemaMaker) schema(t reflect.Type, isTop bool) schema {
 	if t == timeType {
 		return schema{"type": "string", "format": "date-time"}
 	}
+	if t == numberType {
+		return schema{"type": "number"}
+	}
 	if reflect.PointerTo(t).Implements(marshalerType) {
 		return schema{} // Whatever it makes of itself.
 	}
