@@ -7,6 +7,8 @@ internal import Wire
 /// An agent registered with a client, over all the connections that come and go.
 final class RegisteredAgent: Sendable {
   let registration: Registration
+  /// What feeds it.
+  let topics: [String]
   let host: AgentHost
   /// The registration's id on the present connection.
   private let lane = Locked<Lane?>(nil)
@@ -25,8 +27,9 @@ final class RegisteredAgent: Sendable {
     case ended(AgentError?)
   }
 
-  init(_ registration: Registration, _ host: AgentHost) {
+  init(_ registration: Registration, topics: [String], _ host: AgentHost) {
     self.registration = registration
+    self.topics = topics
     self.host = host
   }
 

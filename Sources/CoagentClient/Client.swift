@@ -33,6 +33,7 @@ public final class Client: Sendable {
 
   let endpoint: Endpoint
   let agents = AgentTable()
+  let readers = ReaderTable()
   let state = Locked(State(phase: .waiting([:])))
   private let greeting: Greeting
   private let options: ClientOptions
@@ -254,6 +255,7 @@ public final class Client: Sendable {
       onGoodbye: { [weak self] in self?.leaves(generation) },
       onDown: { [weak self] error in self?.fell(generation, error) })
     for agent in agents.all { registerAgain(agent, on: link) }
+    for reader in readers.all { subscribeAgain(reader, on: link) }
     let waiters = state.withLock { state -> [CheckedContinuation<Link, any Error>]? in
       guard case .waiting(let line) = state.phase else { return nil }
       state.phase = .connected(link)
@@ -341,6 +343,7 @@ public final class Client: Sendable {
       return (line, state.ended)
     }
     if let link { Task { @LoopActor in link.close() } }
+    for reader in readers.all { reader.finish(error) }
     for waiter in line { waiter.resume(throwing: error) }
     for waiter in ended { waiter.resume() }
   }

@@ -2,7 +2,7 @@ internal import Connections
 public import Hosting
 internal import Wire
 
-/// The two ways in which everything is asked; the verbs stand on them.
+/// The ways in which everything is asked; the verbs stand on them, and on `publish`.
 extension Client: Caller {
   public func open(
     _ to: String, _ message: Message?, options: CallOptions
@@ -88,7 +88,7 @@ extension Client: Caller {
   }
 
   /// The call of this client's that the running task handles, if there is one.
-  private func parent(_ options: CallOptions) -> AgentContext? {
+  func parent(_ options: CallOptions) -> AgentContext? {
     guard !options.isIndependent, let context = AgentContext.current, !context.isOver,
       let caller = context.caller as? Client, caller === self
     else { return nil }
@@ -96,7 +96,7 @@ extension Client: Caller {
   }
 
   /// What a call takes over from the one that it is made for.
-  private func inherit(
+  func inherit(
     _ options: CallOptions, into call: inout OutgoingCall, _ link: Link
   ) throws(AgentError) {
     call.from = options.from

@@ -31,6 +31,10 @@ final class Link {
   var answers: [UInt64: Answer] = [:]
   var registrations: [UInt64: RegisteredAgent] = [:]
   var readers: [UInt64: TopicReader] = [:]
+  /// The subscriptions that feed agents, with the registrations that they belong to.
+  var feeds: [UInt64: UInt64] = [:]
+  /// How many answers a registration and its topics still wait for.
+  var unfed: [UInt64: Int] = [:]
   var pings: [Answer] = []
   var hosted: [UInt64: HostedRun] = [:]
   let agents: AgentTable
@@ -184,7 +188,7 @@ final class Link {
       greetByMs = Self.never
       greeted.give(nil)
     case .pong: if !pings.isEmpty { pings.removeFirst().give(nil) }
-    case .registered(let id): answers.removeValue(forKey: id)?.give(nil)
+    case .registered(let id): registered(id)
     case .accepted(let id): answers.removeValue(forKey: id)?.give(nil)
     case .piece(let id, let piece):
       if id % 2 == 0 {
@@ -211,6 +215,7 @@ final class Link {
   }
 
   private func ended(_ id: UInt64, _ error: AgentError?) {
+    unfed[id] = nil
     if down != nil || !machine.isOpen { registrations.removeValue(forKey: id)?.lost() }
     if let call = calls.removeValue(forKey: id) {
       call.ends.outlet?.close(error ?? AgentError(.noInput, "the call is over"))
@@ -221,8 +226,10 @@ final class Link {
       } else {
         registrationEnded(agent, error)
       }
+    } else if let registration = feeds.removeValue(forKey: id) {
+      if let error { feedEnded(registration, error) }
     } else {
-      readers.removeValue(forKey: id)?.finish(error)
+      readers.removeValue(forKey: id)?.ended(error)
       answers.removeValue(forKey: id)?.give(error)
     }
   }

@@ -31,8 +31,7 @@ extension Link {
     case .send(let call, let answer): send(call, answer)
     case .register(let agent, let answer): register(agent, answer)
     case .publish(let publication, let answer): publish(publication, answer)
-    case .subscribe(let topic, let windowBytes, let reader, let answer):
-      subscribe(topic, windowBytes, reader, answer)
+    case .subscribe(let reader, let lane, let answer): subscribe(reader, lane, answer)
     case .cancel(let lane): machine.cancel(lane.id)
     case .input(let lane, let piece): machine.write(piece, on: lane.id)
     case .endInput(let lane): machine.end(lane.id)
@@ -54,9 +53,8 @@ extension Link {
     case .call(_, let ends):
       ends.outlet?.close(error)
       ends.inbox.finish(error)
-    case .send(_, let answer): answer?.give(error)
-    case .register(_, let answer), .ping(let answer), .publish(_, let answer),
-      .subscribe(_, _, _, let answer):
+    case .send(_, let answer), .publish(_, let answer): answer?.give(error)
+    case .register(_, let answer), .ping(let answer), .subscribe(_, _, let answer):
       answer.give(error)
     case .cancel, .input, .endInput, .consumedReplies, .reply, .consumedInput, .finish, .closed,
       .leave:
@@ -97,27 +95,7 @@ extension Link {
       agent.begin(on: lane)
       registrations[id] = agent
       answers[id] = answer
-    } catch {
-      answer.give(AgentError(error))
-    }
-  }
-
-  private func publish(_ publication: OutgoingPublication, _ answer: Answer) {
-    do {
-      answers[try machine.publish(publication)] = answer
-    } catch {
-      answer.give(AgentError(error))
-    }
-  }
-
-  private func subscribe(
-    _ topic: String, _ windowBytes: Int?, _ reader: TopicReader, _ answer: Answer
-  ) {
-    do {
-      let id = try machine.subscribe(topic: topic, windowBytes: windowBytes)
-      reader.lane.id = id
-      readers[id] = reader
-      answers[id] = answer
+      feed(agent, registration: id)
     } catch {
       answer.give(AgentError(error))
     }

@@ -36,7 +36,7 @@ extension Link {
     let request = Request(
       address: call.to, type: call.type, message: message,
       input: InputMessages(first: message, inbox: inbox), isNew: call.isNew,
-      isOneway: call.isOneway, observes: call.observes)
+      isOneway: call.isOneway, observes: call.observes, topic: call.topic, source: call.source)
     let place = host.place(for: request)
     let task = Task.detached {
       let reply = ReplyStream(outlet)

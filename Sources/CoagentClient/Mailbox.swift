@@ -23,9 +23,8 @@ enum Command: Sendable {
   case call(OutgoingCall, OwnEnds)
   case send(OutgoingCall, Answer?)
   case register(RegisteredAgent, Answer)
-  case publish(OutgoingPublication, Answer)
-  /// A topic or pattern, and the window in bytes, nil for the usual one.
-  case subscribe(String, Int?, TopicReader, Answer)
+  case publish(OutgoingPublication, Answer?)
+  case subscribe(TopicReader, Lane, Answer)
   case cancel(Lane)
   /// A frame of an own call's input.
   case input(Lane, Piece)

@@ -17,6 +17,9 @@ public struct AgentProfile: Sendable {
   public var idle: Duration?
   /// Nobody else may register the name.
   public var isExclusive = false
+  /// The topics, or patterns, that feed it: a message of source `s` comes to its session `s`, as
+  /// one that nobody answers.
+  public var topics: [String] = []
 
   public init() {}
 
@@ -127,7 +130,8 @@ extension Client {
   private func register(
     _ name: String, _ profile: AgentProfile, _ source: AgentSource
   ) async throws -> AgentRegistration {
-    let agent = RegisteredAgent(try profile.registration(name), AgentHost(source))
+    let agent = RegisteredAgent(
+      try profile.registration(name), topics: profile.topics, AgentHost(source))
     try agents.add(agent)
     do {
       try await registered(agent)

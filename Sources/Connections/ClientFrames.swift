@@ -144,6 +144,9 @@ public struct IncomingCall: Sendable {
   public let observes: Bool
   /// What may be sent before the caller grants more, in bytes.
   public let windowBytes: Int
+  /// The topic that made this call of a message, and the message's source; empty for none.
+  public let topic: String
+  public let source: String
 
   init(id: UInt64, _ header: Header, _ content: Content) {
     self.id = id
@@ -159,5 +162,7 @@ public struct IncomingCall: Sendable {
     isOneway = header[.oneway] || header[.observe]
     observes = header[.observe]
     windowBytes = Int(header[.window] ?? UInt64(Limits.windowBytesDefault))
+    topic = header[.topic].text
+    source = header[.source].text
   }
 }

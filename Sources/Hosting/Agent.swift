@@ -77,10 +77,14 @@ public struct Request: Sendable {
   public let isOneway: Bool
   /// It is shown, not asked: no action is expected.
   public let observes: Bool
+  /// The topic that the message was published to, and whom it concerns; empty when it was not.
+  public let topic: String
+  public let source: String
 
   public init(
     address: String, type: String? = nil, message: Message?, input: InputMessages,
-    isNew: Bool = false, isOneway: Bool = false, observes: Bool = false
+    isNew: Bool = false, isOneway: Bool = false, observes: Bool = false, topic: String = "",
+    source: String = ""
   ) {
     self.address = address
     self.type = type ?? message?.type ?? ""
@@ -89,6 +93,8 @@ public struct Request: Sendable {
     self.isNew = isNew
     self.isOneway = isOneway
     self.observes = observes
+    self.topic = topic
+    self.source = source
   }
 
   /// The input behind the first message; in place of `input`, for an agent that has used that
@@ -226,6 +232,15 @@ extension AgentContext: Caller {
     try await Self.$current.withValue(self) {
       try await caller.send(
         to, message, options: options, observes: observes, acknowledged: acknowledged)
+    }
+  }
+
+  public func publish(
+    _ topic: String, _ message: Message, options: PublishOptions
+  ) async throws {
+    try checkLife(topic)
+    try await Self.$current.withValue(self) {
+      try await caller.publish(topic, message, options: options)
     }
   }
 

@@ -23,7 +23,7 @@ public struct CallOptions: Sendable {
   public init() {}
 }
 
-/// Whoever can make calls: a client, or the context of an agent. All verbs stand on these two.
+/// Whoever can make calls: a client, or the context of an agent. All verbs stand on these three.
 public protocol Caller: Sendable {
   /// Opens a call. Without a message, all input is sent later.
   func open(_ to: String, _ message: Message?, options: CallOptions) async throws -> Call
@@ -32,6 +32,9 @@ public protocol Caller: Sendable {
   func send(
     _ to: String, _ message: Message, options: CallOptions, observes: Bool, acknowledged: Bool
   ) async throws
+
+  /// Sends a message to everyone who subscribes to a topic.
+  func publish(_ topic: String, _ message: Message, options: PublishOptions) async throws
 }
 
 extension Caller {

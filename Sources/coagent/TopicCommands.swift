@@ -21,9 +21,12 @@ struct Publish: AsyncParsableCommand {
 
   func run() async throws {
     let (message, trace) = try content.message()
-    let (topic, source, expiry) = (topic, source, timeout?.limit)
-    try await reach.run { client in
-      try await client.publish(topic, source: source, message, trace: trace, expiry: expiry)
+    let topic = topic
+    var options = PublishOptions(source: source)
+    options.timeout = timeout?.limit
+    options.trace = trace
+    try await reach.run { [options] client in
+      try await client.publish(topic, message, options: options)
     }
   }
 }
@@ -63,7 +66,8 @@ struct Subscribe: AsyncParsableCommand {
       var isFirst = true
       while left > 0 {
         do {
-          let messages = try await client.subscribe(topic, windowBytes: window)
+          let messages = try await client.subscribe(
+            topic, windowBytes: window, isRenewed: false)
           if !isFirst { Output.complain("coagent: connected again; some may have been missed") }
           isFirst = false
           for try await message in messages {

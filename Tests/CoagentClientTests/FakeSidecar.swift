@@ -185,6 +185,7 @@ private final class Server: TransportListenersDelegate, FrameConnectionDelegate 
       ("op", .op), ("to", .to), ("type", .type), ("content_type", .contentType), ("name", .name),
       ("from", .from), ("trace", .trace), ("code", .code), ("reason", .reason),
       ("message", .message), ("description", .description), ("version", .version),
+      ("topic", .topic), ("source", .source), ("agent", .agent),
     ]
     for (name, field) in strings where header.has(field) {
       members.append(.init(name, .string(header[field].text)))

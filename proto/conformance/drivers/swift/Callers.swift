@@ -3,7 +3,7 @@ import CoagentClient
 /// Commands of callers.
 extension Driver {
   /// Who makes the call: a client, or the call that it is made for.
-  private func caller(_ command: Command) throws -> any Caller {
+  func caller(_ command: Command) throws -> any Caller {
     guard let parent = command.text("under") else { return try client(command) }
     guard let script = names.scripts[parent] else {
       throw AgentError(.parentEnded, "the call '\(parent)' has ended")
@@ -67,6 +67,7 @@ extension Driver {
 
   func next(_ command: Command) async throws -> JSON {
     if let watch = names.watches[try command.word("of")] { return try await watch.next() }
+    if let topic = names.topics[try command.word("of")] { return try await topic.next() }
     return try await stream(command).next()
   }
 
@@ -81,6 +82,8 @@ extension Driver {
   func leave(_ command: Command) async throws -> JSON {
     if let watch = names.watches[try command.word("of")] {
       await watch.leave()
+    } else if let topic = names.topics[try command.word("of")] {
+      topic.leave()
     } else {
       try stream(command).leave()
     }

@@ -40,6 +40,7 @@ extension Driver {
     profile.sessionConcurrency = command.integer("session_concurrency").map { Int($0) }
     profile.idle = command.duration("idle_ms")
     profile.isExclusive = command.truth("exclusive")
+    profile.topics = command["topics"]?.elements?.compactMap(\.text) ?? []
     return profile
   }
 
@@ -93,7 +94,8 @@ struct ScriptedAgent: Agent {
       ("address", .string(request.address)), ("type", text(request.type)),
       ("sender", text(context.from)),
       ("ext", context.ext.isEmpty ? nil : Report.flat(context.ext)),
-      ("trace", text(context.trace)), ("time_left_ms", left.map { .integer($0) }),
+      ("trace", text(context.trace)), ("topic", text(request.topic)),
+      ("source", text(request.source)), ("time_left_ms", left.map { .integer($0) }),
       ("new", truth(request.isNew)), ("oneway", truth(request.isOneway)),
       ("observe", truth(request.observes)), ("message", request.message.map { Report.message($0) }))
   }
