@@ -181,7 +181,8 @@ func (h *hostedCall) handle() error {
 // end writes the one terminal frame, if the last message was not.
 func (h *hostedCall) end(err error) {
 	h.mu.Lock()
-	hadEnded := h.isEnded
+	// What came when the last message was on its way does not make it end twice.
+	hadEnded := h.isEnded || h.sending.hasEnded()
 	h.isEnded = true
 	if h.isCancelled && err == nil {
 		err = context.Canceled

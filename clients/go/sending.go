@@ -23,6 +23,8 @@ type sending struct {
 	line   []*turn       // Who waits for the messages of others to be complete, in order.
 	err    error         // Why nothing can be sent any more.
 	change chan struct{} // Closed at the next change; nil while nobody waits.
+
+	isOver bool // The last frame of this direction is written.
 }
 
 func errEnded() error { return failure(FailedPrecondition, "call_ended", "the call has ended") }
@@ -224,7 +226,7 @@ func (s *sending) end(ctx context.Context) error {
 	if s.inPart {
 		return s.endPart(ctx, true)
 	}
-	s.err = errInputEnded()
+	s.over()
 	return s.connection.write(nil, func(out []byte) []byte {
 		out = wire.AppendInteger(append(out, `{"op":"data"`...), wire.ID, s.id)
 		return append(out, `,"end":true}`...)
@@ -250,7 +252,7 @@ func (s *sending) endPart(ctx context.Context, end bool) error {
 	s.inPart = false
 	s.window -= wire.FrameCost
 	if end {
-		s.err = errInputEnded()
+		s.over()
 	}
 	return s.connection.write(nil, func(out []byte) []byte {
 		out = wire.AppendInteger(append(out, `{"op":"data"`...), wire.ID, s.id)
@@ -281,9 +283,22 @@ func (s *sending) write(message *Message, content []byte, isPart, end, isFirst b
 	}
 	s.window -= int64(len(content)) + wire.FrameCost
 	if end {
-		s.err = errInputEnded()
+		s.over()
 	}
 	return nil
+}
+
+// over is called, with mu held, where the last frame is written.
+func (s *sending) over() {
+	s.err = errInputEnded()
+	s.isOver = true
+}
+
+// hasEnded tells whether the last frame is written.
+func (s *sending) hasEnded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.isOver
 }
 
 // cutAt is where the piece that starts at at stops: texts are cut between characters.

@@ -271,6 +271,8 @@ class ClientPlayer:
         """The one frame that ends a call which the client handles, whichever it is."""
         ident = filled(step["gets_terminal"], self._names)
         frame = self._next()
+        while frame.header["op"] in step.get("besides", []):
+            frame = self._next()
         is_error = frame.header["op"] == "error" and not frame.header.get("more")
         if frame.header.get("id") != ident or not (is_error or frame.header.get("end")):
             raise Failure(f"{frame} where {ident} should end")
