@@ -259,7 +259,7 @@ export class HostedCall {
     if (receives === 'values' || receives === 'messages') {
       if (this.#input === undefined) {
         this.#input = new Receiving(WINDOW_DEFAULT, this);
-        const isMessage = end > start || header.type !== '';
+        const isMessage = end > start || header.type !== '' || header.contentType !== '';
         if (isMessage) this.#input.frame(header, bytes, start, end);
         this.#input.end();
       }

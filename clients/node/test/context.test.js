@@ -272,6 +272,7 @@ test('a context gives the input behind the first message', async () => {
       assert.deepEqual(await peer.reply(id), [wanted]);
     }
     assert.deepEqual(await peer.reply(peer.call('a', '1')), [[1]]);
+    assert.deepEqual(await peer.reply(peer.call('b', '1')), [[]]);
   });
 });
 
@@ -292,6 +293,27 @@ for (const [receives, agent, wanted] of receiving) {
     });
   });
 }
+
+test('a call without input gives all of it at once', async () => {
+  const agent = async (values) => all(values);
+  await hosting({ a: [agent, { receives: 'values' }] }, async (peer) => {
+    assert.deepEqual(await peer.reply(peer.call('a', '1')), [[1]]);
+    assert.deepEqual(await peer.reply(peer.call('a', '')), [[]]);
+    const text = { content_type: 'text/plain' };
+    assert.deepEqual(await peer.reply(peer.call('a', '', text)), [['']]);
+    assert.deepEqual(await peer.reply(peer.call('a', '', { type: 'T' })), [[null]]);
+  });
+});
+
+test('input that does not fit is thrown into who reads it', async () => {
+  const agent = async (values) => all(values);
+  const options = { receives: 'values', input: { type: 'integer' } };
+  await hosting({ a: [agent, options] }, async (peer) => {
+    const id = peer.call('a', '1', { input: true });
+    peer.send({ op: 'data', id, end: true }, '"x"');
+    assert.equal((await peer.next('error')).reason, 'bad_content');
+  });
+});
 
 test('input that is cancelled is thrown into who reads it', async () => {
   const thrown = deferred();

@@ -5,9 +5,8 @@ import { Decoder } from '../../../../clients/node/src/wire.js';
 /** Feeds the bytes in the pieces that the command wants. */
 export function decode({ hex, split = 'whole' }) {
   const bytes = Buffer.from(hex, 'hex');
-  let sizes = split;
-  if (split === 'whole') sizes = [];
-  if (split === 'bytes') sizes = new Array(bytes.length).fill(1);
+  const ways = { whole: [], bytes: new Array(bytes.length).fill(1) };
+  const sizes = ways[split] ?? split;
   const frames = [];
   const sink = (op, id, fields, content, start, end) => {
     const header = { ...(op !== '' && { op }), ...(id !== 0 && { id }), ...fields };
