@@ -1,14 +1,14 @@
 /**
- * Listening to signals: however many calls one signal may cancel, it has one listener of ours, since
- * Node takes more than ten for a leak.
+ * Listening to signals: however many calls one signal may cancel, it has one listener of ours,
+ * since Node takes more than ten for a leak.
  */
 
 /** @type {WeakMap<AbortSignal, { waiting: Set<() => void>, told: () => void }>} */
 const known = new WeakMap();
 
 /**
- * Calls back once when a signal is aborted; what it returns undoes that. Not for one that is aborted
- * already.
+ * Calls back once when a signal is aborted; what it returns undoes that. Not for one that is
+ * aborted already.
  *
  * @param {AbortSignal | undefined} signal
  * @param {() => void} listener

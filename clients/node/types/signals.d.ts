@@ -1,6 +1,6 @@
 /**
- * Calls back once when a signal is aborted; what it returns undoes that. Not for one that is aborted
- * already.
+ * Calls back once when a signal is aborted; what it returns undoes that. Not for one that is
+ * aborted already.
  *
  * @param {AbortSignal | undefined} signal
  * @param {() => void} listener
