@@ -104,6 +104,7 @@ func (c *Client) Drain(ctx context.Context) error {
 		deadline, _ := ctx.Deadline()
 		connection.goodbye("drain", max(0, time.Until(deadline).Milliseconds()))
 		connection.isDraining.Store(true)
+		connection.roundTrip(ctx) // Calls that had been sent before are here then.
 		c.hosting.drained(ctx)
 	}
 	return c.Close()

@@ -13,6 +13,7 @@ import (
 const (
 	readBytes     = 64 * 1024
 	flushTime     = 5 * time.Second
+	roundTripTime = time.Second
 	heartbeatsMax = 3
 )
 
@@ -37,6 +38,7 @@ type connection struct {
 
 	welcome chan struct{} // Closed once the sidecar said it.
 	done    chan struct{} // Closed once the connection has ended.
+	pong    chan struct{} // Has one element when one came.
 
 	// contentBytesMax is valid once welcome is closed; until then it is the protocol's own.
 	contentBytesMax atomic.Int64
@@ -64,6 +66,7 @@ func newConnection(client *Client, socket net.Conn) *connection {
 		socket:  socket,
 		welcome: make(chan struct{}),
 		done:    make(chan struct{}),
+		pong:    make(chan struct{}, 1),
 		open:    make(map[int64]endpoint),
 		lastOwn: -1,
 		decoder: wire.NewDecoder(),
@@ -235,6 +238,19 @@ func (c *connection) writeOK(id int64) {
 	_ = c.write(nil, func(out []byte) []byte {
 		return append(wire.AppendInteger(append(out, `{"op":"ok"`...), wire.ID, id), '}')
 	})
+}
+
+// roundTrip waits until the sidecar has read what was written so far, but not for long.
+func (c *connection) roundTrip(ctx context.Context) {
+	timer := time.NewTimer(roundTripTime)
+	defer timer.Stop()
+	c.writePing("ping")
+	select {
+	case <-c.pong:
+	case <-timer.C:
+	case <-c.done:
+	case <-ctx.Done():
+	}
 }
 
 // writeError ends an id of the sidecar's with an error; with id 0 it is about the connection.

@@ -278,9 +278,9 @@ func TestClosingEndsEverything(t *testing.T) {
 
 func TestDrainingLetsWhatRunsFinish(t *testing.T) {
 	client, p := linked(t)
-	begun, leave := make(chan struct{}), make(chan struct{})
+	begun, leave := make(chan struct{}, 2), make(chan struct{})
 	host(t, client, p, "a", coagent.Func(func(context.Context, struct{}) (string, error) {
-		close(begun)
+		begun <- struct{}{}
 		<-leave
 		return "done", nil
 	}))
@@ -294,7 +294,11 @@ func TestDrainingLetsWhatRunsFinish(t *testing.T) {
 	if left, _ := goodbye.header["timeout_ms"].(float64); left < 1 || left > 20_000 {
 		t.Error(left)
 	}
+	p.next("ping")
+	p.call("a", "") // It had been sent before the goodbye was read.
+	p.send(fields{"op": "pong"}, "")
 	close(leave)
+	equal(t, string(p.next("data").content), "done")
 	equal(t, string(p.next("data").content), "done")
 	draining.ok(t)
 	p.next("goodbye")
@@ -307,6 +311,8 @@ func TestServingEndsWithItsContext(t *testing.T) {
 	serving := begin(func() (int, error) { return 0, client.Serve(ctx) })
 	cancel()
 	equal(t, p.next("goodbye").text("reason"), "drain")
+	p.next("ping")
+	p.send(fields{"op": "pong"}, "")
 	serving.ok(t)
 	p.next("goodbye")
 	p.closed()

@@ -244,3 +244,45 @@ func TestAWatchSeesAgentsComeAndGo(t *testing.T) {
 		}
 	}
 }
+
+func TestADrainingReplicaLosesNoCall(t *testing.T) {
+	caller, ctx := withDaemon(t)
+	stays := coagenttest.Connect(t, caller.URL(), quiet())
+	register(t, stays, "work", coagent.Func(upper))
+	leave := make(chan struct{})
+	var all sync.WaitGroup
+	for range 8 {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for {
+				if _, err := caller.Call(ctx, "work", "x"); err != nil {
+					t.Error(err)
+					return
+				}
+				select {
+				case <-leave:
+					return
+				default:
+				}
+			}
+		}()
+	}
+	for range 20 {
+		leaves := coagenttest.Connect(t, caller.URL(), quiet())
+		served := make(chan struct{}, 1)
+		register(t, leaves, "work", coagent.Func(func(_ context.Context, x string) (string, error) {
+			select {
+			case served <- struct{}{}:
+			default:
+			}
+			return x, nil
+		}))
+		await(t, served)
+		if err := leaves.Drain(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	close(leave)
+	all.Wait()
+}

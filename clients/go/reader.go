@@ -70,6 +70,11 @@ func (c *connection) onFrame(header *wire.Header, content []byte) bool {
 		}
 	case "ping":
 		c.writePing("pong")
+	case "pong":
+		select {
+		case c.pong <- struct{}{}:
+		default:
+		}
 	case "close":
 		if c.takes(id) {
 			c.client.hosting.closing(c, id, header)
@@ -80,7 +85,7 @@ func (c *connection) onFrame(header *wire.Header, content []byte) bool {
 		c.isDraining.Store(true)
 		c.client.draining()
 	default:
-		// A pong, or of a later version: ignored.
+		// Of a later version: ignored.
 	}
 	return !c.isRefused()
 }
