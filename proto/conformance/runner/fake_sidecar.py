@@ -7,9 +7,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from .driver import BOUND_S
 from .ledger import Ledger
 from .notation import Failure, Frame, Names, Step, content_of, encoded, filled, shown
-from .peer import BOUND_S, Peer
+from .peer import Peer
 
 WELCOME = {
     "op": "welcome",

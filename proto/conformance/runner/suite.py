@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from . import vectors
 from .client_player import ClientPlayer
@@ -67,9 +68,7 @@ def play_all(options: Options, told: Callable[[Outcome], None]) -> list[Outcome]
     workers = []
     for language in options.languages:
         scenarios = _selected(of_clients() + vectors.all_vectors(), options.only)
-        workers += _start(
-            options.drivers, scenarios, lambda language=language: DriverOf(language), report
-        )
+        workers += _start(options.drivers, scenarios, partial(DriverOf, language), report)
     for worker in workers:
         worker.join()
     return outcomes
