@@ -276,6 +276,7 @@ export class Client extends Verbs {
     this.waiting.clear();
     for (const call of waiting) call.onLost(error);
     for (const registration of this.#registrations) registration.failed(error);
+    for (const reader of [...this.readers]) reader.end(error);
     this.#wake();
   }
 
@@ -286,7 +287,7 @@ export class Client extends Verbs {
     opened: (connection) => {
       // Hello is written; what follows need not wait for the welcome.
       this.connection = connection;
-      for (const registration of this.#registrations) registration.start(connection);
+      for (const each of [...this.#registrations, ...this.readers]) each.start(connection);
     },
     welcomed: () => {
       this.#wake();

@@ -10,6 +10,7 @@ import { messageOf } from './readers.js';
 /** @typedef {import('./header.js').Header} Header */
 /** @typedef {import('./hosted-call.js').HostedCall} HostedCall */
 /** @typedef {import('./options.js').CallOptions} CallOptions */
+/** @typedef {import('./options.js').PublishOptions} PublishOptions */
 /** @typedef {import('./options.js').StreamOptions} StreamOptions */
 /** @typedef {import('./options.js').SendOptions} SendOptions */
 
@@ -95,6 +96,16 @@ export class Context {
   /** The caller's traceparent, or "". */
   get trace() {
     return this.#header.trace;
+  }
+
+  /** The topic this message was published to, or "" if it was not. */
+  get topic() {
+    return this.#header.topic;
+  }
+
+  /** Whom that message concerns, or "". */
+  get source() {
+    return this.#header.source;
   }
 
   /** This call creates its session. */
@@ -188,6 +199,18 @@ export class Context {
    */
   send(to, body, options) {
     return this.#call.client.send(to, body, { ...options, parent: this });
+  }
+
+  /**
+   * As `Client.publish`, as a child of this call.
+   *
+   * @param {string} topic
+   * @param {unknown} [body]
+   * @param {PublishOptions} [options]
+   * @returns {Promise<void>}
+   */
+  publish(topic, body, options) {
+    return this.#call.client.publish(topic, body, { ...options, parent: this });
   }
 
   /**

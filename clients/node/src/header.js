@@ -29,6 +29,9 @@ export class Header {
     /** @type {string} */ this.to = raw.to ?? '';
     /** @type {string} */ this.from = raw.from ?? '';
     /** @type {string} */ this.trace = raw.trace ?? '';
+    /** @type {string} */ this.topic = raw.topic ?? '';
+    /** @type {string} */ this.source = raw.source ?? '';
+    /** @type {number} */ this.dropped = raw.dropped ?? 0;
     /** @type {number} */ this.timeoutMs = raw.timeout_ms ?? 0;
     /** @type {number} */ this.window = raw.window ?? WINDOW_DEFAULT;
     /** @type {boolean} */ this.input = raw.input ?? false;
@@ -96,7 +99,34 @@ export function toRest(to, type, contentType) {
 }
 
 /**
- * What a call or send says besides. `trace` and `ext` of the call that it serves go on.
+ * What a publish says first: where to, and what its message is.
+ *
+ * @param {string} topic
+ * @param {string} source
+ * @param {string} type
+ * @param {string} contentType
+ */
+export function publishRest(topic, source, type, contentType) {
+  let rest = `,"topic":${quoted(topic)},"source":${quoted(source)}`;
+  if (type !== '') rest += `,"type":${quoted(type)}`;
+  if (contentType !== JSON_TYPE) rest += `,"content_type":${quoted(contentType)}`;
+  return rest;
+}
+
+/**
+ * @param {string} topic
+ * @param {number} [window]
+ * @param {string} [agent] Whom it feeds.
+ */
+export function subscribeRest(topic, window = WINDOW_DEFAULT, agent) {
+  let rest = `,"topic":${quoted(topic)}`;
+  if (agent !== undefined) rest += `,"agent":${quoted(agent)}`;
+  if (window !== WINDOW_DEFAULT) rest += `,"window":${window}`;
+  return `${rest}}`;
+}
+
+/**
+ * What a call, send or publish says besides. `trace` and `ext` of the call that it serves go on.
  *
  * @param {CallWords} options
  * @param {Ext | undefined} messageExt

@@ -47,4 +47,5 @@ export {
 export { local, LocalClient } from './local.js';
 export { Registration } from './registration.js';
 export { Exchange, Reply } from './reply.js';
+export { Subscription, TopicMessage } from './topics.js';
 export { VERSION } from './version.js';

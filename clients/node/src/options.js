@@ -38,6 +38,19 @@
 /** @typedef {CallWords & Sends} SendOptions */
 
 /**
+ * @typedef {object} Publishes
+ * @property {string} [source] Whom it concerns (`default`): it names the session of each agent that
+ *   the topic feeds.
+ * @property {boolean} [ack] Resolve once the sidecar has handed it out, or throw (the default);
+ *   false: at once, and what is lost is lost.
+ * @property {number} [timeoutMs] How long it may wait for those who are slow.
+ * @property {AbortSignal} [signal] Stops waiting; it may be handed out nevertheless.
+ * @property {Context | null} [parent] As of a call.
+ */
+
+/** @typedef {CallWords & Publishes} PublishOptions */
+
+/**
  * @typedef {object} ConnectOptions
  * @property {string} [name] Shown in the sidecar's lists.
  * @property {string} [token] `COAGENT_TOKEN`, or what is in the file `COAGENT_TOKEN_FILE`, unless

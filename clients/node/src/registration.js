@@ -4,8 +4,9 @@ import { AgentSpec } from './agents.js';
 import './disposal.js';
 import { checkHeader } from './error-header.js';
 import { InvalidArgumentError } from './errors.js';
-import { registerRest } from './header.js';
+import { registerRest, subscribeRest } from './header.js';
 import { onAbort } from './signals.js';
+import { Feed } from './topics.js';
 
 /** @typedef {import('./agents.js').AgentClass} AgentClass */
 /** @typedef {import('./agents.js').AgentFunction} AgentFunction */
@@ -20,6 +21,8 @@ import { onAbort } from './signals.js';
  * @property {(context: Context) => object | Promise<object>} [make] Makes the instances of a class,
  *   in place of `new`.
  * @property {AbortSignal} [signal] Ends the registration.
+ * @property {ReadonlyArray<string>} [topics] The topics, or patterns, that feed the agent: a
+ *   message of source `s` comes to its session `s`, as one that nobody answers.
  */
 
 /** @typedef {RegisterWords & OperationOptions & Making} RegisterOptions */
@@ -48,6 +51,11 @@ export class Registration {
   #release = () => {};
   #isWanted = true;
   #isAnswered = false;
+  #topics;
+  /** How many answers of the sidecar are missing, its topics' included. */
+  #unanswered = 0;
+  /** @type {AgentError | undefined} Why a topic does not feed it. */
+  #notFed;
   /** No connection will come any more. */
   #isFinal = false;
   /** @type {Array<() => void>} */
@@ -66,6 +74,8 @@ export class Registration {
     /** @type {AgentError | undefined} Why the sidecar refused or ended it. */
     this.error = undefined;
     this.#make = options.make;
+    this.#topics = [...(options.topics ?? [])];
+    for (const topic of this.#topics) checkHeader(subscribeRest(topic, undefined, name));
     this.#rest = registerRest(name, options);
     this.#content = this.spec.content();
     checkHeader(this.#rest);
@@ -149,6 +159,9 @@ export class Registration {
     this.#isAnswered = false;
     this.#registrar.registering(this);
     this.#id = connection.openId(this, 'register', this.#rest, this.#content);
+    this.#notFed = undefined;
+    this.#unanswered = 1 + this.#topics.length;
+    for (const topic of this.#topics) new Feed(this, connection, topic);
   }
 
   /**
@@ -177,8 +190,25 @@ export class Registration {
 
   /** @internal */
   onOk() {
+    this.#unanswered -= 1;
+    if (this.#unanswered > 0) return;
     this.error = undefined;
     this.#answered();
+  }
+
+  /**
+   * A topic does not feed the agent: it is withdrawn, for it would wait in vain. That the
+   * subscription ends with the registration is no news.
+   *
+   * @internal
+   * @param {AgentError} error
+   * @param {Connection} connection
+   */
+  notFed(error, connection) {
+    const isNews = this.#notFed === undefined && error.code !== 'cancelled';
+    if (!isNews || !this.#isWanted || this.#id === 0 || connection !== this.#connection) return;
+    this.#notFed = error;
+    connection.write(`{"op":"cancel","id":${this.#id}}`);
   }
 
   /**
@@ -190,7 +220,7 @@ export class Registration {
     this.#id = 0;
     this.#registrar.withdrawn(this);
     if (this.#isWanted) {
-      this.error = error;
+      this.error = this.#notFed ?? error;
       if (this.#waiters.length === 0) {
         this.#registrar.log(`agent ${this.name} is not registered`, error);
       }

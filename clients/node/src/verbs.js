@@ -1,19 +1,17 @@
-/** The verbs of a caller: call, stream, open, send, discover, watch. */
+/** The verbs of a caller: call, stream, open, send, publish, subscribe, discover, watch. */
 
-import { setTimeout as delay } from 'node:timers/promises';
-
-import { OwnCall, parentLost } from './calls.js';
+import { OwnCall } from './calls.js';
 import { Collecting } from './collecting.js';
 import { Encoded, JSON_TYPE, encode, sizeOf } from './content.js';
 import { Context, currentContext } from './context.js';
 import { Watch, cardOf } from './discovery.js';
-import { checkHeader } from './error-header.js';
-import { CancelledCallError, DeadlineExceededError, InvalidArgumentError } from './errors.js';
-import { flowRest, queryBody, timeoutOf, toRest, windowOf, wordsRest } from './header.js';
+import { CancelledCallError, InvalidArgumentError } from './errors.js';
+import { flowRest, publishRest, queryBody, timeoutOf } from './header.js';
+import { toRest, windowOf, wordsRest } from './header.js';
 import { Receiving } from './receiving.js';
 import { Exchange, Reply } from './reply.js';
-import { Acknowledged } from './sends.js';
-import { onAbort } from './signals.js';
+import { post } from './sends.js';
+import { Subscription, TopicReader } from './topics.js';
 import { CONTENT_BYTES_MAX } from './wire.js';
 
 /** @typedef {import('./calls.js').Request} Request */
@@ -24,14 +22,14 @@ import { CONTENT_BYTES_MAX } from './wire.js';
 /** @typedef {import('./header.js').CallWords} CallWords */
 /** @typedef {import('./header.js').Query} Query */
 /** @typedef {import('./options.js').CallOptions} CallOptions */
+/** @typedef {import('./options.js').PublishOptions} PublishOptions */
 /** @typedef {import('./options.js').SendOptions} SendOptions */
 /** @typedef {import('./options.js').StreamOptions} StreamOptions */
+/** @typedef {import('./topics.js').SubscribeOptions} SubscribeOptions */
 
 const TIMEOUT_MS = 30_000;
 const DEADLINE_LOOK_MS = 1000;
-const SEND_REPEAT_MS = 50;
 /** What a timer can be set to. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 /** @type {StreamOptions} */
 const NOTHING = Object.freeze({});
 
@@ -50,6 +48,8 @@ export class Verbs {
     this.endError = undefined;
     /** @internal @type {Set<OwnCall>} Calls that wait for a connection. */
     this.waiting = new Set();
+    /** @internal @type {Set<TopicReader>} To be subscribed to on every connection. */
+    this.readers = new Set();
   }
 
   /**
@@ -136,24 +136,51 @@ export class Verbs {
     if (observe) rest += ',"observe":true';
     const timeoutMs = timeoutOf(options.timeoutMs);
     if (timeoutMs > 0) rest += `,"timeout_ms":${timeoutMs}`;
-    for (let attempt = 0; ; attempt += 1) {
-      if (signal?.aborted) throw notSent(signal, to);
-      const connection = this.connection?.isOpen ? this.connection : await this.connected(signal);
-      if (parent !== undefined && parent.connection !== connection) throw parentLost();
-      const header = parent === undefined ? `${rest}}` : `${rest},"parent":${parent.id}}`;
-      if (!ack) {
-        checkHeader(header);
-        connection.write(`{"op":"send"${header}`, message.content);
-        if (connection.isFull) await connection.writable();
-        return;
-      }
-      const waiting = new Acknowledged(to);
-      connection.openId(waiting, 'send', header, message.content);
-      const error = await answered(waiting, timeoutMs || TIMEOUT_MS, signal, to);
-      if (error === undefined) return;
-      if (!error.retry || attempt >= this.repeats) throw error;
-      await delay(SEND_REPEAT_MS * 2 ** attempt * (0.5 + Math.random()));
-    }
+    const answerMs = timeoutMs || TIMEOUT_MS;
+    await post(this, { op: 'send', address: to, rest, message, parent, ack, answerMs, signal });
+  }
+
+  /**
+   * Sends one message to all who subscribe to the topic, be they many or none. Resolves once the
+   * sidecar has handed it out.
+   *
+   * @param {string} topic
+   * @param {unknown} [body]
+   * @param {PublishOptions} [options]
+   * @returns {Promise<void>}
+   */
+  async publish(topic, body, options = NOTHING) {
+    const { source = 'default', ack = true, signal } = options;
+    const message = this.#message(body, options);
+    this.#checkFits(message);
+    const context = this.#context(options.parent);
+    const parent = this.#parent(context, options.parent);
+    let rest = publishRest(topic, source, message.type, message.contentType);
+    rest += wordsRest(options, message.ext, context);
+    const timeoutMs = timeoutOf(options.timeoutMs);
+    if (timeoutMs > 0) rest += `,"timeout_ms":${timeoutMs}`;
+    const answerMs = TIMEOUT_MS;
+    const op = 'publish';
+    await post(this, { op, address: topic, rest, message, parent, ack, answerMs, signal });
+  }
+
+  /**
+   * The messages of a topic from now on, or of all that a pattern matches (`*` is one segment, a
+   * last `>` the rest). Resolves once they come.
+   *
+   * @param {string} topic
+   * @param {SubscribeOptions} [options]
+   * @returns {Promise<Subscription>}
+   */
+  async subscribe(topic, options = {}) {
+    options.signal?.throwIfAborted();
+    if (this.endError !== undefined) throw this.endError;
+    const reader = new TopicReader(this, topic, options);
+    const { connection } = this;
+    if (connection !== undefined && connection.error === undefined) reader.start(connection);
+    this.readers.add(reader);
+    await reader.ready();
+    return new Subscription(reader);
   }
 
   /**
@@ -301,44 +328,4 @@ export class Verbs {
       { reason: 'too_large' },
     );
   }
-}
-
-/**
- * What the sidecar says of a send, while that is waited for.
- *
- * @param {Acknowledged} waiting
- * @param {number} timeoutMs
- * @param {AbortSignal | undefined} signal
- * @param {string} address
- * @returns {Promise<AgentError | undefined>}
- */
-async function answered(waiting, timeoutMs, signal, address) {
-  /** @type {(error: AgentError) => void} */
-  let stop = () => {};
-  const stopped = new Promise((_, reject) => {
-    stop = reject;
-  });
-  const late = () =>
-    stop(new DeadlineExceededError('not acknowledged in time', { reason: 'deadline', address }));
-  const timer = setTimeout(late, Math.min(timeoutMs, TIMER_MS_MAX));
-  const abort = () => stop(notSent(/** @type {AbortSignal} */ (signal), address));
-  const release = onAbort(signal, abort);
-  try {
-    return await Promise.race([waiting.answer, /** @type {Promise<never>} */ (stopped)]);
-  } finally {
-    clearTimeout(timer);
-    release();
-  }
-}
-
-/**
- * @param {AbortSignal} signal
- * @param {string} address
- */
-function notSent(signal, address) {
-  return new CancelledCallError('the sender no longer waits', {
-    reason: 'cancelled',
-    address,
-    cause: signal.reason,
-  });
 }

@@ -62,6 +62,10 @@ test('an exchange', async () => {
   assert.deepEqual(await run("client.open('interpreter')", { client }), ['hello!']);
 });
 
+test('a topic', async () => {
+  assert.deepEqual(await run("client.subscribe('orders.>')", { client }), ['orders.new 4711 12.5']);
+});
+
 test('an agent that receives all values', async () => {
   await run("client.register('sum'", { client });
   const exchange = client.open('sum', 1);
@@ -91,5 +95,5 @@ test('a private sidecar', async () => {
 });
 
 test('every block is run here', () => {
-  assert.equal(blocks.length, 7);
+  assert.equal(blocks.length, 8);
 });

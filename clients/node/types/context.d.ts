@@ -49,6 +49,10 @@ export class Context implements AsyncIterable<any> {
     get ext(): Readonly<Record<string, import("./errors.js").Detail>>;
     /** The caller's traceparent, or "". */
     get trace(): string;
+    /** The topic this message was published to, or "" if it was not. */
+    get topic(): string;
+    /** Whom that message concerns, or "". */
+    get source(): string;
     /** This call creates its session. */
     get isNew(): boolean;
     /** Nobody waits for an answer; what is returned is dropped. */
@@ -102,6 +106,15 @@ export class Context implements AsyncIterable<any> {
      * @returns {Promise<void>}
      */
     send(to: string, body?: unknown, options?: import("./options.js").SendOptions | undefined): Promise<void>;
+    /**
+     * As `Client.publish`, as a child of this call.
+     *
+     * @param {string} topic
+     * @param {unknown} [body]
+     * @param {PublishOptions} [options]
+     * @returns {Promise<void>}
+     */
+    publish(topic: string, body?: unknown, options?: import("./options.js").PublishOptions | undefined): Promise<void>;
     /** @returns {AsyncIterableIterator<any>} As `messages`, values only. */
     [Symbol.asyncIterator](): AsyncIterableIterator<any>;
     #private;
@@ -111,5 +124,6 @@ export type Detail = import('./errors.js').Detail;
 export type Header = import('./header.js').Header;
 export type HostedCall = import('./hosted-call.js').HostedCall;
 export type CallOptions = import('./options.js').CallOptions;
+export type PublishOptions = import('./options.js').PublishOptions;
 export type StreamOptions = import('./options.js').StreamOptions;
 export type SendOptions = import('./options.js').SendOptions;

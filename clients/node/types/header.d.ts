@@ -21,7 +21,22 @@ export function helloHeader(name: string, token: string, client: string): string
  */
 export function toRest(to: string, type: string, contentType: string): string;
 /**
- * What a call or send says besides. `trace` and `ext` of the call that it serves go on.
+ * What a publish says first: where to, and what its message is.
+ *
+ * @param {string} topic
+ * @param {string} source
+ * @param {string} type
+ * @param {string} contentType
+ */
+export function publishRest(topic: string, source: string, type: string, contentType: string): string;
+/**
+ * @param {string} topic
+ * @param {number} [window]
+ * @param {string} [agent] Whom it feeds.
+ */
+export function subscribeRest(topic: string, window?: number | undefined, agent?: string | undefined): string;
+/**
+ * What a call, send or publish says besides. `trace` and `ext` of the call that it serves go on.
  *
  * @param {CallWords} options
  * @param {Ext | undefined} messageExt
@@ -125,6 +140,9 @@ export class Header {
     /** @type {string} */ to: string;
     /** @type {string} */ from: string;
     /** @type {string} */ trace: string;
+    /** @type {string} */ topic: string;
+    /** @type {string} */ source: string;
+    /** @type {number} */ dropped: number;
     /** @type {number} */ timeoutMs: number;
     /** @type {number} */ window: number;
     /** @type {boolean} */ input: boolean;

@@ -28,3 +28,4 @@ export { Context, currentContext } from "./context.js";
 export { AbortedError, AgentError, AlreadyExistsError, CancelledCallError, DeadlineExceededError, ErrorCode, FailedPreconditionError, InternalError, InvalidArgumentError, NotFoundError, PermissionDeniedError, RemoteCause, ResourceExhaustedError, UnauthenticatedError, UnavailableError, UnimplementedError } from "./errors.js";
 export { local, LocalClient } from "./local.js";
 export { Exchange, Reply } from "./reply.js";
+export { Subscription, TopicMessage } from "./topics.js";

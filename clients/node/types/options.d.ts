@@ -58,6 +58,31 @@ export type Sends = {
     parent?: import("./context.js").Context | null | undefined;
 };
 export type SendOptions = CallWords & Sends;
+export type Publishes = {
+    /**
+     * Whom it concerns (`default`): it names the session of each agent that
+     * the topic feeds.
+     */
+    source?: string | undefined;
+    /**
+     * Resolve once the sidecar has handed it out, or throw (the default);
+     * false: at once, and what is lost is lost.
+     */
+    ack?: boolean | undefined;
+    /**
+     * How long it may wait for those who are slow.
+     */
+    timeoutMs?: number | undefined;
+    /**
+     * Stops waiting; it may be handed out nevertheless.
+     */
+    signal?: AbortSignal | undefined;
+    /**
+     * As of a call.
+     */
+    parent?: import("./context.js").Context | null | undefined;
+};
+export type PublishOptions = CallWords & Publishes;
 export type ConnectOptions = {
     /**
      * Shown in the sidecar's lists.

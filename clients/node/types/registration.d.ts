@@ -72,6 +72,15 @@ export class Registration {
     /** @internal */
     onOk(): void;
     /**
+     * A topic does not feed the agent: it is withdrawn, for it would wait in vain. That the
+     * subscription ends with the registration is no news.
+     *
+     * @internal
+     * @param {AgentError} error
+     * @param {Connection} connection
+     */
+    notFed(error: AgentError, connection: Connection): void;
+    /**
      * @internal
      * @param {AgentError} error
      */
@@ -99,6 +108,11 @@ export type Making = {
      * Ends the registration.
      */
     signal?: AbortSignal | undefined;
+    /**
+     * The topics, or patterns, that feed the agent: a
+     * message of source `s` comes to its session `s`, as one that nobody answers.
+     */
+    topics?: readonly string[] | undefined;
 };
 export type RegisterOptions = RegisterWords & OperationOptions & Making;
 /**

@@ -1,5 +1,25 @@
-/** @typedef {import('./errors.js').AgentError} AgentError */
-/** The endpoint of such a send. */
+/**
+ * Writes it, and again if nobody saw it; resolves with the sidecar's answer.
+ *
+ * @param {Verbs} client
+ * @param {Post} post
+ * @returns {Promise<void>}
+ */
+export function post(client: Verbs, { op, address, rest, message, parent, ack, answerMs, signal }: Post): Promise<void>;
+/**
+ * Such a message, ready to be written.
+ *
+ * @typedef {object} Post
+ * @property {string} op
+ * @property {string} address
+ * @property {string} rest The header behind the id, without its closing brace and parent.
+ * @property {Encoded} message
+ * @property {{ connection: Connection, id: number } | undefined} parent
+ * @property {boolean} ack
+ * @property {number} answerMs How long the sidecar may take to answer.
+ * @property {AbortSignal | undefined} signal
+ */
+/** The endpoint of one that is answered. */
 export class Acknowledged {
     /** @param {string} address */
     constructor(address: string);
@@ -15,4 +35,29 @@ export class Acknowledged {
     onLost(error: AgentError): void;
     #private;
 }
+export type Connection = import('./connection.js').Connection;
+export type Encoded = import('./content.js').Encoded;
 export type AgentError = import('./errors.js').AgentError;
+export type Verbs = import('./verbs.js').Verbs;
+/**
+ * Such a message, ready to be written.
+ */
+export type Post = {
+    op: string;
+    address: string;
+    /**
+     * The header behind the id, without its closing brace and parent.
+     */
+    rest: string;
+    message: Encoded;
+    parent: {
+        connection: Connection;
+        id: number;
+    } | undefined;
+    ack: boolean;
+    /**
+     * How long the sidecar may take to answer.
+     */
+    answerMs: number;
+    signal: AbortSignal | undefined;
+};

@@ -10,6 +10,8 @@ export class Verbs {
     endError: AgentError | undefined;
     /** @internal @type {Set<OwnCall>} Calls that wait for a connection. */
     waiting: Set<OwnCall>;
+    /** @internal @type {Set<TopicReader>} To be subscribed to on every connection. */
+    readers: Set<TopicReader>;
     /**
      * Resolves when there is a connection; throws if there will be none.
      *
@@ -57,6 +59,25 @@ export class Verbs {
      */
     send(to: string, body?: unknown, options?: import("./options.js").SendOptions | undefined): Promise<void>;
     /**
+     * Sends one message to all who subscribe to the topic, be they many or none. Resolves once the
+     * sidecar has handed it out.
+     *
+     * @param {string} topic
+     * @param {unknown} [body]
+     * @param {PublishOptions} [options]
+     * @returns {Promise<void>}
+     */
+    publish(topic: string, body?: unknown, options?: import("./options.js").PublishOptions | undefined): Promise<void>;
+    /**
+     * The messages of a topic from now on, or of all that a pattern matches (`*` is one segment, a
+     * last `>` the rest). Resolves once they come.
+     *
+     * @param {string} topic
+     * @param {SubscribeOptions} [options]
+     * @returns {Promise<Subscription>}
+     */
+    subscribe(topic: string, options?: import("./topics.js").SubscribeOptions | undefined): Promise<Subscription>;
+    /**
      * The agents of a namespace, by name: those one segment below it unless the options say more.
      *
      * @param {string} [namespace] "" is above all names.
@@ -93,9 +114,13 @@ export type AgentError = import('./errors.js').AgentError;
 export type CallWords = import('./header.js').CallWords;
 export type Query = import('./header.js').Query;
 export type CallOptions = import('./options.js').CallOptions;
+export type PublishOptions = import('./options.js').PublishOptions;
 export type SendOptions = import('./options.js').SendOptions;
 export type StreamOptions = import('./options.js').StreamOptions;
+export type SubscribeOptions = import('./topics.js').SubscribeOptions;
 import { OwnCall } from "./calls.js";
+import { TopicReader } from "./topics.js";
 import { Reply } from "./reply.js";
 import { Exchange } from "./reply.js";
+import { Subscription } from "./topics.js";
 import { Watch } from "./discovery.js";

@@ -60,6 +60,30 @@ class Reading {
   }
 }
 
+/** A topic that is read. */
+class Subscribed {
+  #subscription;
+  abort = new AbortController();
+
+  constructor(subscription) {
+    this.#subscription = subscription;
+  }
+
+  async next() {
+    const { value, done } = await this.#subscription.next();
+    if (done) return { end: true };
+    const { topic, source, sender, dropped } = value;
+    const message = { ...messageJson(value), topic, source };
+    if (sender !== '') message.sender = sender;
+    if (dropped > 0) message.dropped = dropped;
+    return { message };
+  }
+
+  async leave() {
+    await this.#subscription.close();
+  }
+}
+
 /** A watch. */
 class Following {
   #watch;
@@ -101,6 +125,8 @@ export class Callers {
       put: (command, signal) => this.#put(command, signal),
       finish: (command) => this.#streams.get(command.of).exchange.end(),
       send: (command, signal) => this.#send(command, signal),
+      publish: (command, signal) => this.#publish(command, signal),
+      subscribe: (command, signal) => this.#subscribe(command, signal),
       discover: (command, signal) => this.#discover(command, signal),
       watch: (command) => this.#watch(command),
     };
@@ -145,6 +171,18 @@ export class Callers {
   async #send(command, signal) {
     const client = this.#clients.get(command.client);
     await client.send(command.to, bodyOf(command.body), this.#options(command, signal));
+  }
+
+  async #publish(command, signal) {
+    const { topic, source } = command;
+    const options = this.#options(command, signal);
+    if (source !== undefined) options.source = source;
+    await this.#clients.get(command.client).publish(topic, bodyOf(command.body), options);
+  }
+
+  async #subscribe({ client, topic, window, as }, signal) {
+    const subscription = await this.#clients.get(client).subscribe(topic, { window, signal });
+    this.#streams.set(as, new Subscribed(subscription));
   }
 
   async #discover(command, signal) {

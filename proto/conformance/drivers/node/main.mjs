@@ -73,9 +73,9 @@ class Driver {
   async #register(command) {
     const known = this.#agents[command.agent];
     const { target, options } = typeof known === 'function' ? known(command) : known;
-    const { description, version, labels, concurrency, exclusive } = command;
+    const { description, version, labels, concurrency, exclusive, topics } = command;
     const { session_concurrency: sessionConcurrency, idle_ms: idleMs } = command;
-    const words = { description, version, labels, concurrency, exclusive };
+    const words = { description, version, labels, concurrency, exclusive, topics };
     const client = this.#clients.get(command.client);
     const registration = await client.register(command.name, target, {
       ...options,

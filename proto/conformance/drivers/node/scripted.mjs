@@ -226,7 +226,8 @@ function plain({ message = 'failed', cause }) {
 }
 
 function calledJson({ name, context }, message, instance) {
-  const { address, type, sender, ext, trace, isNew, isSend, isObservation, timeLeftMs } = context;
+  const { address, type, sender, ext, trace, topic, source, timeLeftMs } = context;
+  const { isNew, isSend, isObservation } = context;
   const told = { event: 'called', call: name, address };
   const said = {
     instance,
@@ -234,6 +235,8 @@ function calledJson({ name, context }, message, instance) {
     sender,
     ext: Object.keys(ext).length > 0 && ext,
     trace,
+    topic,
+    source,
     new: isNew,
     oneway: isSend,
     observe: isObservation,
