@@ -8,10 +8,10 @@ extension Client: Caller {
     _ to: String, _ message: Message?, options: CallOptions
   ) async throws -> Call {
     let start = ContinuousClock.now
-    let link = try await link(within: options.timeout, for: parent(options))
+    let link = try await link(within: options.limit, for: parent(options))
     let mailbox = link.mailbox
     var options = options
-    options.timeout = try Self.left(of: options.timeout, since: start, to)
+    options.timeout = try Self.left(of: options.limit, since: start, to)
     var call = OutgoingCall(to: to, first: try message.map { try Self.piece(of: $0) })
     try inherit(options, into: &call, link)
     // What does not fit the call's own frame follows it in parts.
@@ -71,7 +71,7 @@ extension Client: Caller {
   private func sendOnce(
     _ to: String, _ message: Message, options: CallOptions, observes: Bool, acknowledged: Bool
   ) async throws {
-    let time = options.timeout ?? Self.defaultTimeout
+    let time = options.limit ?? Self.defaultTimeout
     let link = try await link(within: time, for: parent(options))
     var call = OutgoingCall(to: to, first: try Self.piece(of: message))
     try inherit(options, into: &call, link)
@@ -102,7 +102,7 @@ extension Client: Caller {
     call.from = options.from
     call.trace = options.trace
     call.isDetached = options.isDetached
-    if let timeout = options.timeout { call.timeoutMs = timeout.milliseconds }
+    if let timeout = options.limit { call.timeoutMs = timeout.milliseconds }
     var ext = options.ext
     if let first = call.first, !first.ext.isEmpty {
       ext.merge(FlatObject.values(first.ext)) { option, _ in option }

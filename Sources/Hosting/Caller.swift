@@ -1,6 +1,7 @@
 /// What a call may ask for besides its content.
 public struct CallOptions: Sendable {
-  /// The time allowed, kept by the sidecar; nil for as long as it takes (or as the parent has).
+  /// The time allowed, kept by the sidecar. Nil: 30 s where one value is called for, else as long
+  /// as it takes (or as the parent has); `.unlimited` is that for a call too.
   public var timeout: Duration?
   /// How many bytes of replies may come ahead of reading, C + 256 a frame; 1 is one by one.
   public var windowBytes: Int?
@@ -21,6 +22,14 @@ public struct CallOptions: Sendable {
   public var repeatsMax = 3
 
   public init() {}
+
+  /// The time, unless it is without limit.
+  public var limit: Duration? { timeout.flatMap { $0 < .unlimited ? $0 : nil } }
+}
+
+extension Duration {
+  /// As long as it takes.
+  public static let unlimited = Duration.seconds(1_000_000_000)
 }
 
 /// Whoever can make calls: a client, or the context of an agent. All verbs stand on these three.
@@ -49,7 +58,7 @@ extension Caller {
     ext: [String: FlatValue] = [:]
   ) async throws -> Reply {
     var options = CallOptions()
-    options.timeout = timeout
+    options.timeout = timeout ?? .unlimited
     options.ext = ext
     return try await call(to, message, options: options)
   }
@@ -83,7 +92,9 @@ extension Caller {
   public func call(
     _ to: String, _ message: Message, options: CallOptions
   ) async throws -> Reply {
-    try await stream(to, message, options: options).whole()
+    var options = options
+    options.timeout = options.timeout ?? Self.defaultTimeout
+    return try await stream(to, message, options: options).whole()
   }
 
   public func call(
@@ -108,7 +119,7 @@ extension Caller {
 
   public func stream(_ to: String, _ message: Message, options: CallOptions) -> Replies {
     Replies(
-      ReplySource(timeout: options.timeout, repeatsMax: options.repeatsMax) { timeout in
+      ReplySource(timeout: options.limit, repeatsMax: options.repeatsMax) { timeout in
         var options = options
         options.timeout = timeout
         return try await open(to, message, options: options)
@@ -119,7 +130,7 @@ extension Caller {
     _ to: String, _ body: some Encodable & Sendable, options: CallOptions
   ) -> Replies {
     Replies(
-      ReplySource(timeout: options.timeout, repeatsMax: options.repeatsMax) { timeout in
+      ReplySource(timeout: options.limit, repeatsMax: options.repeatsMax) { timeout in
         var options = options
         options.timeout = timeout
         return try await open(to, Message(encoding: body), options: options)

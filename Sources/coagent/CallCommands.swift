@@ -38,11 +38,14 @@ struct CallAgent: AsyncParsableCommand {
 extension Reach {
   /// One call on a connection of its own.
   func reply(_ address: String, _ message: Message, _ options: CallOptions) async throws -> Reply {
-    try await Interrupt.cancelling {
+    // Without --timeout a call at the terminal takes as long as it takes.
+    var limited = options
+    limited.timeout = options.timeout ?? .unlimited
+    return try await Interrupt.cancelling { [limited] in
       let client = try await connect()
       let result: Result<Reply, any Error>
       do {
-        result = .success(try await client.call(address, message, options: options))
+        result = .success(try await client.call(address, message, options: limited))
       } catch {
         result = .failure(error)
       }

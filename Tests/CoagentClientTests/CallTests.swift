@@ -16,6 +16,33 @@ import Testing
     }
   }
 
+  private func timed(_ timeout: Duration?) -> CallOptions {
+    var options = CallOptions()
+    options.timeout = timeout
+    return options
+  }
+
+  @Test func onlyWhoWantsItCallsWithoutEnd() async throws {
+    try await FakeSidecar.running { sidecar in
+      try await withClient(sidecar.url) { client in
+        for (timeout, words) in [(nil, "30000"), (.unlimited, nil), (.seconds(7), "7000")]
+          as [(Duration?, String?)]
+        {
+          async let reply = client.call("a", Message(text: "?"), options: timed(timeout))
+          let heard = try await sidecar.heard("call")
+          #expect(heard["timeout_ms"] == words)
+          await sidecar.say(#"{"op":"data","id":\#(heard.id),"end":true}"#)
+          _ = try await reply
+        }
+        async let reply = client.call("a", "?", timeout: nil)
+        let heard = try await sidecar.heard("call")
+        #expect(heard["timeout_ms"] == nil)
+        await sidecar.say(#"{"op":"data","id":\#(heard.id),"end":true}"#)
+        _ = try await reply
+      }
+    }
+  }
+
   @Test func aValueTravelsAsJSONUnderItsTypesName() async throws {
     struct Point: Codable, Equatable {
       var x: Int

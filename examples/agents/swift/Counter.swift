@@ -5,13 +5,18 @@ import CoagentClient
 ///     coagent call counter:alice -d 2
 ///     coagent call counter:alice -d 3        # 5
 ///     coagent call counter:bob -d 1          # 1
-actor Counter: Agent {
+actor Counter: OperationsAgent {
   private var total = 0
 
-  func handle(_ request: Request, reply: ReplyStream, in context: AgentContext) async throws {
-    let number = request.message?.content.isEmpty == false ? try request.decode(Int.self) : 1
+  /// An only operation also takes messages without a type, or no message at all.
+  static let operations = Operations<Counter>()
+    .on("add", "Adds a number and returns the sum so far.") { (counter, number: Int?) in
+      await counter.add(number ?? 1)
+    }
+
+  private func add(_ number: Int) -> Int {
     total += number
-    try await reply.send(total)
+    return total
   }
 
   func closed(_ reason: CloseReason) {
@@ -21,9 +26,6 @@ actor Counter: Agent {
   static func register(_ client: Client) async throws {
     var profile = AgentProfile("Adds up numbers, for each session on its own")
     profile.idle = .seconds(60)
-    profile.operations = [
-      AgentOperation("add", "Adds a number and returns the sum so far.")
-    ]
     try await client.register("counter", profile, perSession: { _ in Counter() })
   }
 }

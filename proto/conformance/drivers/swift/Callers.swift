@@ -24,8 +24,7 @@ extension Driver {
   }
 
   func call(_ command: Command) async throws -> JSON {
-    var options = try options(command)
-    options.timeout = options.timeout ?? Client.defaultTimeout
+    let options = try options(command)
     let message = try command.message() ?? Message([])
     let reply = try await caller(command).call(
       try command.word("to"), message, options: options)
