@@ -84,8 +84,9 @@ extension Link {
       return
     }
     let agents = agents
+    let instances = hosts.map { $0.takeInstance(of: session) }
     Task.detached {
-      for host in hosts { await host.close(session: session, CloseReason(word: reason)) }
+      for gone in instances { await gone.free(CloseReason(word: reason)) }
       mailbox.post(.closed(id))
       agents.forgetIdle(name)
     }

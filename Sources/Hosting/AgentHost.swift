@@ -98,10 +98,10 @@ public final class AgentHost: Sendable {
     }
   }
 
-  /// The session is over; its instance is told why. Calls of it have ended before.
-  public func close(session: String, _ reason: CloseReason) async {
+  /// The session is over: takes its instance out of use at once. Calls of it have ended before.
+  public func takeInstance(of session: String) -> Instances {
     let making = sessions.withLock { $0.removeValue(forKey: Array(session.utf8)) }
-    await Self.free(making, reason)
+    return Instances(makings: making.map { [$0] } ?? [])
   }
 
   /// The agent is not needed any more: all of its instances are told.

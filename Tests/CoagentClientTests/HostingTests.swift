@@ -271,6 +271,33 @@ extension Client {
     }
   }
 
+  @Test func callsThatComeTogetherFindOneInstance() async throws {
+    try await FakeSidecar.running { sidecar in
+      try await withClient(sidecar.url) { client in
+        let made = Locked(0)
+        _ = try await registered(sidecar) {
+          try await client.register(
+            "counter",
+            perSession: { _ in
+              made.withLock { $0 += 1 }
+              return Counter { _ in }
+            })
+        }
+        for id in stride(from: 2, through: 40, by: 2) {
+          let fields = #""id":\#(id),"to":"counter:a"\#(id == 2 ? #","new":true"# : "")"#
+          await sidecar.say(#"{"op":"call",\#(fields)}"#, "?")
+        }
+        var counts: [String] = []
+        while counts.count < 20 {
+          let heard = try await sidecar.heard("data")
+          if !heard.content.isEmpty { counts.append(heard.content) }
+        }
+        #expect(counts.compactMap { Int($0) }.sorted() == Array(1...20))
+        #expect(made.withLock { $0 } == 1)
+      }
+    }
+  }
+
   @Test func aFailedActivationIsReportedAndTriedAgain() async throws {
     struct NoMemory: Error {}
     try await FakeSidecar.running { sidecar in
