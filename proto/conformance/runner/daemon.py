@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -17,6 +18,15 @@ from .notation import BadScenario, Failure
 LIMITS: dict[str, Any] = json.loads((ROOT / "proto" / "limits.json").read_text())
 START_S = 30.0
 NO_TOKEN = "nobody:token-that-nobody-says"
+
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+@atexit.register
+def _end_all() -> None:
+    """A run that is interrupted leaves no daemon behind."""
+    for process in list(_running):
+        process.kill()
 
 
 def binary() -> str:
@@ -41,6 +51,7 @@ class Daemon:
         self.process = subprocess.Popen(
             [binary(), *arguments], stderr=subprocess.PIPE, env=clean_environment()
         )
+        _running.add(self.process)
         self.log: list[str] = []
         self._is_ready = threading.Event()
         self._port = 0
@@ -68,6 +79,7 @@ class Daemon:
         if code is None:
             self.process.kill()
             self.process.wait()
+        _running.discard(self.process)
         self._reader.join(START_S)
         if code not in (None, 0):
             raise Failure(f"coagentd ended with {code}: {self.log[-3:]}")

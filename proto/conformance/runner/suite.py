@@ -134,7 +134,8 @@ def _start(
     for each in scenarios:
         waiting.put(each)
     workers = [
-        threading.Thread(target=_work, args=(waiting, make(), report)) for _ in range(count)
+        threading.Thread(target=_work, args=(waiting, make(), report), daemon=True)
+        for _ in range(count)
     ]
     for worker in workers:
         worker.start()
