@@ -69,7 +69,7 @@ def service(plan: Plan, folder: Path, tcp: bool = False) -> Iterator[Service]:
 
 
 def through_daemon(plan: Plan, service: Service, workload: Workload) -> Result:
-    command = [LOAD, "caller", *service.address, *workload.arguments, *plan.timing]
+    command = [LOAD, "caller", *service.address, *workload.arguments, *plan.timing()]
     with placed(workload, [service.daemon, service.host]):
         return run_beside(service.daemon, command, plan)
 
@@ -82,7 +82,7 @@ def through_relay(plan: Plan, relay: Relay, workload: Workload) -> Result:
     pair = ["--url", relay.url, "--relay", relay.next_pair()]
     with placed(workload, [relay]), Child([LOAD, "host", *pair]) as host:
         host.wait_for_line()
-        command = [LOAD, "caller", *pair, *workload.arguments, *plan.timing]
+        command = [LOAD, "caller", *pair, *workload.arguments, *plan.timing()]
         return run_beside(relay, command, plan)
 
 
@@ -142,7 +142,7 @@ def nats_sides(
     """The C client both ways: writing at once, and through its flusher thread."""
     command = [
         NATS_LOAD, "caller", "--url", server.url, "--depth", str(workload.depth),
-        "--size", str(workload.size), *plan.timing,
+        "--size", str(workload.size), *plan.timing(),
     ]
 
     def run(*more: str) -> Result:

@@ -88,7 +88,7 @@ def measure_discovery(plan: Plan, report: Report) -> None:
             results = [
                 run_for_json([
                     LOAD, "caller", "--url", daemon.url, "--to", "discovery",
-                    "--type", "DiscoveryQuery", "--content", query, *plan.timing,
+                    "--type", "DiscoveryQuery", "--content", query, *plan.timing(),
                 ], plan.seconds_max)
                 for _ in range(plan.rounds)
             ]

@@ -19,6 +19,8 @@ from .processes import (
     BENCH, PROGRAMS, ROOT, Child, Daemon, Failed, Relay, on_one_core, run_for_json,
 )
 
+# Until what is called often is compiled, a call in Node takes twice the time it takes then.
+NODE_WARMUP = 1.0
 PYTHON_CLIENT = ROOT / "clients" / "python" / "src"
 
 
@@ -26,6 +28,7 @@ PYTHON_CLIENT = ROOT / "clients" / "python" / "src"
 class Program:
     command: Sequence[str | Path]
     environment: dict[str, str] = field(default_factory=dict)
+    warmup: float = 0  # seconds at least before the measured ones
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,9 @@ def languages(plan: Plan) -> list[Language]:
             Program([sys.executable, python / "library.py"], {"PYTHONPATH": python_path}),
             Program([sys.executable, python / "bare.py"])),
         Language(
-            "Node", Program(["node", node / "library.mjs"]), Program(["node", node / "bare.mjs"])),
+            "Node",
+            Program(["node", node / "library.mjs"], warmup=NODE_WARMUP),
+            Program(["node", node / "bare.mjs"], warmup=NODE_WARMUP)),
         Language("Go", Program([PROGRAMS / "go-library"]), Program([PROGRAMS / "go-bare"])),
         Language(
             "Swift", Program([swift]), Program([PROGRAMS / "load"]), "C pair",
@@ -109,7 +114,7 @@ def through_daemon(plan: Plan, service: Service, caller: Program, workload: Work
     command = [*caller.command, "caller", "--url", service.daemon.url, *workload.arguments]
     with on_one_core([service.daemon, service.host]) if workload.one_core else nullcontext():
         result: Result = run_for_json(
-            [*command, *plan.timing], plan.seconds_max, **caller.environment)
+            [*command, *plan.timing(caller.warmup)], plan.seconds_max, **caller.environment)
     return result
 
 
@@ -120,6 +125,7 @@ def through_relay(plan: Plan, relay: Relay, bare: Program, workload: Workload) -
             stack.enter_context(on_one_core([relay]))
         host = stack.enter_context(Child([*bare.command, "host", *pair], bare.environment))
         host.wait_for_line()
-        command = [*bare.command, "caller", *pair, *workload.arguments, *plan.timing]
+        command = [*bare.command, "caller", *pair, *workload.arguments]
+        command += plan.timing(bare.warmup)
         result: Result = run_for_json(command, plan.seconds_max, **bare.environment)
         return result

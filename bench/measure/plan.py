@@ -16,9 +16,10 @@ class Plan:
     seconds: float  # measured, each side and round
     warmup: float
 
-    @property
-    def timing(self) -> list[str]:
-        return ["--seconds", str(self.seconds), "--warmup", str(self.warmup)]
+    def timing(self, warmup: float = 0) -> list[str]:
+        """``warmup``: what a program needs at least, unless the run is to be quick."""
+        warmup = self.warmup if self.quick else max(self.warmup, warmup)
+        return ["--seconds", str(self.seconds), "--warmup", str(warmup)]
 
     @property
     def seconds_max(self) -> float:
