@@ -3,6 +3,7 @@ package coagent
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +31,7 @@ type Client struct {
 	mu            sync.Mutex // Guards what follows.
 	connection    *connection
 	registrations []*Registration
+	subscriptions []*Subscription
 	changed       chan struct{} // Closed when a connection became welcome or was lost.
 	err           *Error        // Why there will be no connection any more.
 	isClosed      bool
@@ -123,7 +125,7 @@ func (c *Client) finish(err error) {
 		return
 	}
 	c.err = known
-	registrations := c.registrations
+	registrations, subscriptions := c.registrations, slices.Clone(c.subscriptions)
 	for timer := range c.timers {
 		if timer.Stop() {
 			c.goroutines.Done()
@@ -136,6 +138,9 @@ func (c *Client) finish(err error) {
 	c.hosting.finish()
 	for _, each := range registrations {
 		each.failed(known)
+	}
+	for _, each := range subscriptions {
+		each.end(known)
 	}
 }
 

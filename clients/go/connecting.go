@@ -143,6 +143,9 @@ func (c *Client) greet(connection *connection, hello []byte) *Error {
 	for _, each := range c.registrations {
 		each.start(connection)
 	}
+	for _, each := range c.subscriptions {
+		each.start(connection)
+	}
 	return nil
 }
 

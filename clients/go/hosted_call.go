@@ -45,6 +45,8 @@ func newHostedCall(
 		isNew:         header.Is(wire.New),
 		isSend:        header.Is(wire.Oneway),
 		isObservation: header.Is(wire.Observe),
+		topic:         header.Text(wire.Topic),
+		source:        header.Text(wire.Source),
 	}
 	h.sender.call = h
 	h.sending.connection, h.sending.id, h.sending.window = c, id, wire.WindowDefault

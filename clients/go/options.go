@@ -51,11 +51,16 @@ type CallOption interface{ applyToCall(*callOptions) }
 // SendOption is an option of Send.
 type SendOption interface{ applyToSend(*callOptions) }
 
-// MessageOption is an option of Call, Stream, Start, Open and Send alike.
+// MessageOption is an option of Call, Stream, Start, Open, Send and Publish alike.
 type MessageOption func(*callOptions)
 
 func (f MessageOption) applyToCall(o *callOptions) { f(o) }
 func (f MessageOption) applyToSend(o *callOptions) { f(o) }
+
+// DeliveryOption is an option of Send and Publish.
+type DeliveryOption func(*callOptions)
+
+func (f DeliveryOption) applyToSend(o *callOptions) { f(o) }
 
 type callOption func(*callOptions)
 
@@ -80,6 +85,7 @@ type callOptions struct {
 	isUnacked   bool
 	observes    bool
 	expires     time.Duration
+	source      string
 }
 
 // WithType says what kind of message this is, such as `ChatMessage`: it chooses the operation of an
@@ -121,11 +127,14 @@ func WithoutParent() MessageOption {
 
 // WithWindow is how many bytes the agent may run ahead of the reader, 1 MiB unless said. 1 gives
 // one message at a time.
-func WithWindow(bytes int) CallOption {
-	return callOption(func(o *callOptions) {
-		o.window = min(max(1, int64(bytes)), wire.WindowMax)
-	})
+func WithWindow(bytes int) WindowOption {
+	return WindowOption(min(max(1, int64(bytes)), wire.WindowMax))
 }
+
+// WindowOption is an option of the verbs that call, and of Subscribe.
+type WindowOption int64
+
+func (w WindowOption) applyToCall(o *callOptions) { o.window = int64(w) }
 
 // Lazy starts the agent with the first read of the reply.
 func Lazy() CallOption {
@@ -144,9 +153,10 @@ func WithoutTimeout() CallOption {
 	return callOption(func(o *callOptions) { o.hasNoLimit = true })
 }
 
-// WithoutAck has Send not wait until the message is in the mailbox: what is lost is lost.
-func WithoutAck() SendOption {
-	return sendOption(func(o *callOptions) { o.isUnacked = true })
+// WithoutAck has Send and Publish not wait until the sidecar has the message where it belongs: what
+// is lost is lost.
+func WithoutAck() DeliveryOption {
+	return DeliveryOption(func(o *callOptions) { o.isUnacked = true })
 }
 
 // Observe marks a message to take note of, not to act on.
@@ -154,9 +164,10 @@ func Observe() SendOption {
 	return sendOption(func(o *callOptions) { o.observes = true })
 }
 
-// Expires is how long a message may wait in the mailbox before it is dropped.
-func Expires(after time.Duration) SendOption {
-	return sendOption(func(o *callOptions) { o.expires = after })
+// Expires is how long a message may wait, in the mailbox or for a slow reader of its topic, before
+// it is dropped.
+func Expires(after time.Duration) DeliveryOption {
+	return DeliveryOption(func(o *callOptions) { o.expires = after })
 }
 
 // LabelsOption is an option of Register and of Discover and Watch.

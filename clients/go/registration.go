@@ -24,6 +24,7 @@ type registerOptions struct {
 	idle               time.Duration
 	hasIdle            bool
 	isExclusive        bool
+	topics             []string
 }
 
 type registerOption func(*registerOptions)
@@ -72,6 +73,7 @@ type Registration struct {
 	agent   *agentSpec
 	header  []byte
 	content []byte
+	topics  []string
 
 	mu          sync.Mutex // Guards what follows.
 	connection  *connection
@@ -80,6 +82,8 @@ type Registration struct {
 	answered    chan struct{} // Closed once the sidecar has answered; made anew for a reconnect.
 	isAnswered  bool
 	err         *Error
+	unanswered  int    // How many answers are missing, its topics' included.
+	notFed      *Error // Why a topic does not feed it.
 	isEnded     bool
 	ended       chan struct{} // Closed once the sidecar, or the connection's end, has ended it.
 }
@@ -169,7 +173,7 @@ func newRegistration(
 			"the registration of %s takes %d bytes, %d are the most", name, size, registrationBytesMax)
 	}
 	return &Registration{
-		client: c, name: name, agent: spec, header: out, content: content,
+		client: c, name: name, agent: spec, header: out, content: content, topics: chosen.topics,
 		answered: make(chan struct{}), ended: make(chan struct{}),
 	}, nil
 }
@@ -239,6 +243,9 @@ func (r *Registration) start(connection *connection) {
 	})
 	if err == nil {
 		r.connection, r.id = connection, id
+		err = r.feed(connection)
+	}
+	if err == nil {
 		return
 	}
 	if known, ok := err.(*Error); ok && known.Code == InvalidArgument {
@@ -276,7 +283,7 @@ func (r *Registration) onCancel(string)             {}
 func (r *Registration) onOK() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.answer(nil)
+	r.fed()
 }
 
 func (r *Registration) onError(header *wire.Header) {
@@ -288,6 +295,9 @@ func (r *Registration) onError(header *wire.Header) {
 	if r.isWithdrawn {
 		r.end()
 	} else {
+		if r.notFed != nil {
+			err = r.notFed
+		}
 		r.answer(err)
 	}
 	r.mu.Unlock()

@@ -22,6 +22,8 @@ type Request struct {
 	isSend        bool
 	isObservation bool
 	hasMessage    bool
+	topic         string
+	source        string
 
 	once    sync.Once
 	message *Message
@@ -69,6 +71,12 @@ func (r *Request) IsSend() bool { return r.isSend }
 
 // IsObservation tells that the message is to take note of, not to act on.
 func (r *Request) IsObservation() bool { return r.isObservation }
+
+// Topic is the topic that the message was published to, or "" if it was not.
+func (r *Request) Topic() string { return r.topic }
+
+// Source is whom that message concerns, or "".
+func (r *Request) Source() string { return r.source }
 
 // HasMessage tells that the first message came with the call: Message need not wait for it.
 func (r *Request) HasMessage() bool { return r.hasMessage }

@@ -2,18 +2,51 @@ package coagent
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"sync"
+	"time"
 
 	"github.com/coagent/coagent/clients/go/internal/wire"
 )
 
-// ownSend is a message that nobody answers, ready to be written.
+// ownSend is a message that nobody answers, sent or published, ready to be written.
 type ownSend struct {
 	client  *Client
+	op      string
 	to      string
 	header  []byte
 	content []byte
 	parent  *hostedCall
+}
+
+// deliver writes it, as a child of the call that is handled, if that is one of the client's. Unless
+// it is forgotten then, deliver waits for the answer, and writes it again if nobody saw it.
+func (s *ownSend) deliver(ctx context.Context, handled *hostedCall, isAcked bool) error {
+	if handled != nil && handled.client == s.client && !handled.hasEnded() {
+		s.parent = handled
+	}
+	if !isAcked {
+		return s.forgotten(ctx)
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, CallTimeout)
+		defer cancel()
+	}
+	for attempt := 0; ; attempt++ {
+		err := s.acknowledged(ctx)
+		var known *Error
+		if !errors.As(err, &known) || !known.Retry || attempt >= s.client.options.repeats {
+			return err
+		}
+		delay := time.Duration(float64(repeatDelay<<attempt) * (0.5 + rand.Float64()))
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // ready waits for the connection to send it on.
@@ -50,7 +83,7 @@ func (s *ownSend) forgotten(ctx context.Context) error {
 		return err
 	}
 	return connection.write(s.content, func(out []byte) []byte {
-		return append(s.rest(append(out, `{"op":"send"`...)), '}')
+		return append(s.rest(append(append(append(out, `{"op":"`...), s.op...), '"')), '}')
 	})
 }
 
@@ -73,7 +106,7 @@ func (s *ownSend) acknowledged(ctx context.Context) error {
 	}
 }
 
-// acknowledgement waits for the sidecar to have a message in the mailbox.
+// acknowledgement waits for the sidecar to have a message where it belongs.
 type acknowledgement struct {
 	connection *connection
 	to         string
@@ -87,7 +120,7 @@ type acknowledgement struct {
 func (a *acknowledgement) open(s *ownSend) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	id, err := a.connection.openID(a, "send", s.content, s.rest)
+	id, err := a.connection.openID(a, s.op, s.content, s.rest)
 	a.id = id
 	return err
 }

@@ -2,10 +2,8 @@ package coagent
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"maps"
-	"math/rand/v2"
 	"time"
 
 	"github.com/coagent/coagent/clients/go/internal/wire"
@@ -235,6 +233,11 @@ func (o *callOptions) header(
 	if err := checkAddress(to); err != nil {
 		return out, err
 	}
+	return o.words(wire.AppendText(out, wire.To, to), message, handled)
+}
+
+// words appends what a message says besides where it goes.
+func (o *callOptions) words(out []byte, message *Message, handled *hostedCall) ([]byte, error) {
 	ext, trace := o.ext, o.trace
 	if handled != nil {
 		if trace == "" {
@@ -243,7 +246,6 @@ func (o *callOptions) header(
 		ext = merged(handled.request.ext, ext)
 	}
 	ext = merged(ext, message.Ext)
-	out = wire.AppendText(out, wire.To, to)
 	if o.sender != "" {
 		if err := checkAddress(o.sender); err != nil {
 			return out, err
@@ -305,29 +307,6 @@ func (c *Client) Send(ctx context.Context, to string, body any, options ...SendO
 	if chosen.expires > 0 {
 		header = wire.AppendInteger(header, wire.TimeoutMS, max(1, chosen.expires.Milliseconds()))
 	}
-	if handled == nil || handled.client != c || handled.hasEnded() {
-		handled = nil
-	}
-	sent := &ownSend{client: c, to: to, header: header, content: message.Content, parent: handled}
-	if chosen.isUnacked {
-		return sent.forgotten(ctx)
-	}
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, CallTimeout)
-		defer cancel()
-	}
-	for attempt := 0; ; attempt++ {
-		err := sent.acknowledged(ctx)
-		var known *Error
-		if !errors.As(err, &known) || !known.Retry || attempt >= c.options.repeats {
-			return err
-		}
-		delay := time.Duration(float64(repeatDelay<<attempt) * (0.5 + rand.Float64()))
-		select {
-		case <-time.After(delay):
-		case <-ctx.Done():
-			return err
-		}
-	}
+	sent := &ownSend{client: c, op: "send", to: to, header: header, content: message.Content}
+	return sent.deliver(ctx, handled, !chosen.isUnacked)
 }

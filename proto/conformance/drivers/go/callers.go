@@ -96,7 +96,7 @@ func (d *driver) parent(
 	if handled == nil {
 		return nil, nil, fmt.Errorf("no call %q", c.Under)
 	}
-	if c.Do != "call" && c.Do != "send" {
+	if c.Do != "call" && c.Do != "send" && c.Do != "publish" {
 		return handled.ctx, options, nil
 	}
 	if c.Detach { // What ends the parent does not count.

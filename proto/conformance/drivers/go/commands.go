@@ -32,6 +32,8 @@ type command struct {
 	Trace    string  `json:"trace"`
 	Ext      object  `json:"ext"`
 	Window   *int    `json:"window"`
+	Topic    string  `json:"topic"`
+	Source   string  `json:"source"`
 	Call     string  `json:"call"`
 	Part     bool    `json:"part"`
 	Code     string  `json:"code"`
@@ -59,6 +61,7 @@ type command struct {
 	SessionConcurrency int      `json:"session_concurrency"`
 	IdleMS             *float64 `json:"idle_ms"`
 	Exclusive          bool     `json:"exclusive"`
+	Topics             []string `json:"topics"`
 }
 
 func milliseconds(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
@@ -80,6 +83,10 @@ func (d *driver) perform(ctx context.Context, begin func(), c command) (object, 
 		return d.calling(ctx, begin, c)
 	case "next", "next_part", "rest", "leave", "put", "finish":
 		return d.reading(own, c)
+	case "publish":
+		return nil, d.publish(ctx, begin, c)
+	case "subscribe":
+		return nil, d.subscribe(own, c)
 	case "discover", "watch":
 		return d.discovering(own, c)
 	case "reply", "input", "answer", "fail", "fail_at", "forward":
@@ -163,7 +170,7 @@ func (d *driver) register(ctx context.Context, c command) error {
 	options := []coagent.RegisterOption{
 		coagent.WithDescription(c.Description), coagent.WithVersion(c.Version),
 		coagent.WithLabels(c.Labels), coagent.WithConcurrency(c.Concurrency),
-		coagent.WithSessionConcurrency(c.SessionConcurrency),
+		coagent.WithSessionConcurrency(c.SessionConcurrency), coagent.WithTopics(c.Topics...),
 	}
 	if c.IdleMS != nil {
 		options = append(options, coagent.WithIdle(milliseconds(*c.IdleMS)))

@@ -67,7 +67,8 @@ func (d *driver) handle(
 func calledJSON(request *coagent.Request) (object, error) {
 	told := object{
 		"event": "called", "address": request.Address(), "type": request.Type(),
-		"sender": request.Sender(), "trace": request.Trace(), "new": request.IsNew(),
+		"sender": request.Sender(), "trace": request.Trace(), "topic": request.Topic(),
+		"source": request.Source(), "new": request.IsNew(),
 		"oneway": request.IsSend(), "observe": request.IsObservation(),
 	}
 	if len(request.Ext()) > 0 {
