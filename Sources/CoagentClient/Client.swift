@@ -96,16 +96,32 @@ public final class Client: Sendable {
   public func drain(timeout: Duration = .seconds(10)) async {
     if let link = anyLink {
       link.mailbox.post(.leave(timeout))
-      let runs = await link.runs
-      await withTaskGroup { group in
-        group.addTask { for run in runs { await run.value } }
-        group.addTask { try? await Task.sleep(for: timeout) }
-        await group.next()
-        group.cancelAll()
-        await link.close()
+      // Calls that the sidecar had sent before it read that are here when it answers.
+      await Self.within(.seconds(1)) { arrived in
+        if !link.mailbox.post(.ping(arrived)) { arrived.give(nil) }
       }
+      let runs = await link.runs
+      await Self.within(timeout) { finished in
+        Task {
+          for run in runs { await run.value }
+          finished.give(nil)
+        }
+      }
+      await link.close()
     }
     await close()
+  }
+
+  /// Waits for an answer to what `ask` asks, but no longer than this.
+  private static func within(_ time: Duration, _ ask: (Answer) -> Void) async {
+    let answer = Answer()
+    ask(answer)
+    let alarm = Task {
+      try await Task.sleep(for: time)
+      answer.give(nil)
+    }
+    try? await answer.value()
+    alarm.cancel()
   }
 
   /// Waits until the client is closed, or will not be connected again; throws why then.
@@ -347,35 +363,6 @@ public final class Client: Sendable {
     for waiter in line { waiter.resume(throwing: error) }
     for waiter in ended { waiter.resume() }
   }
-}
-
-/// How a client connects.
-public struct ClientOptions: Sendable {
-  /// Shows in the sidecar's listings.
-  public var name: String?
-  /// Else `COAGENT_TOKEN`, else what is in `COAGENT_TOKEN_FILE`.
-  public var token: String?
-  /// A file that holds the token; white space around it does not count.
-  public var tokenFile: String?
-  /// The program or library and its version.
-  public var client = "coagent-swift/\(ClientOptions.version)"
-  /// How long to keep trying when nobody is there at first.
-  public var wait = Duration.zero
-  /// Whether a lost connection is made again.
-  public var reconnects = true
-
-  public static let version = "0.1.0"
-
-  public init() {}
-}
-
-/// What a sidecar says of itself.
-public struct ServerDescription: Sendable {
-  public let server: String
-  /// This connection's name in the sidecar's listings.
-  public let connection: String
-  /// The longest content of one frame, in bytes.
-  public let contentBytesMax: Int
 }
 
 /// Connects, hands the client to `body`, and closes it when that is done.

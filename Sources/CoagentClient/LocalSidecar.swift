@@ -151,7 +151,7 @@ final class LocalSidecar {
       let isLast = ContinuousClock.now > until
       do {
         return try await Client.connect(url, options: options)
-      } catch let error as AgentError where error.code == .unavailable {
+      } catch let error as AgentError where error.isPassing {
         if let ending = exit.ending {
           throw AgentError(.unavailable, "coagentd did not start: \(ending) \(log.text)")
         }

@@ -195,6 +195,33 @@ private func registered(
     }
   }
 
+  @Test func drainingFinishesWhatWasOnItsWay() async throws {
+    try await FakeSidecar.running { sidecar in
+      let client = try await Client.connect(sidecar.url)
+      let mayFinish = Awaited<Void>("the time to finish")
+      _ = try await registered(sidecar) {
+        try await client.register("slow") { request, reply in
+          if request.text == "first" { try await mayFinish.value() }
+          try await reply.send(request.text)
+        }
+      }
+      await sidecar.say(#"{"op":"call","id":2,"to":"slow"}"#, "first")
+      async let drained: Void = client.drain(timeout: .seconds(30))
+      let goodbye = try await sidecar.heard("goodbye")
+      #expect(goodbye["timeout_ms"] == "30000")
+      _ = try await sidecar.heard("ping")
+      // This call has crossed the goodbye.
+      await sidecar.say(#"{"op":"call","id":4,"to":"slow"}"#, "crossed")
+      await sidecar.say(#"{"op":"pong"}"#)
+      #expect(try await sidecar.heard("data").content == "crossed")
+      mayFinish.happened()
+      var heard = try await sidecar.heard("data")
+      while heard.content.isEmpty { heard = try await sidecar.heard("data") }
+      #expect(heard.content == "first")
+      await drained
+    }
+  }
+
   @Test func anUnknownNameIsRefused() async throws {
     try await FakeSidecar.running { sidecar in
       try await withClient(sidecar.url) { client in

@@ -170,9 +170,15 @@ async def test_drain_lets_calls_finish() -> None:
         draining = asyncio.ensure_future(client.drain(3))
         goodbye = await peer.next()
         assert goodbye == {"op": "goodbye", "reason": "drain", "timeout_ms": 3000}
+        # A call that has crossed the goodbye is here before the pong, and finishes too.
+        await peer.next("ping")
+        crossed = peer.call("a")
+        peer.send({"op": "pong"})
+        await peer.nothing()
         go.set()
-        got = await peer.next("data")
-        assert (got["id"], got.content) == (ident, b"finished")
+        for each in (ident, crossed):
+            got = await peer.next("data")
+            assert (got["id"], got.content) == (each, b"finished")
         await bounded(draining)
 
 

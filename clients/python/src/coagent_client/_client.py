@@ -186,6 +186,7 @@ class Client(TopicVerbs):
         connection = self.connection
         if connection is not None and connection.error is None:
             connection.goodbye("drain", round(timeout * 1000))
+            await connection.round_trip()  # Calls that had been sent before are here then.
             tasks = self.hosting.tasks
             if tasks:
                 await asyncio.wait(tasks, timeout=timeout)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _COALESCED_BYTES_MAX = 64 * 1024
 _CLOSELY_S = 0.00005
 _WRITE_HIGH_WATER = 1024 * 1024
+_ROUND_TRIP_S = 1.0
+_FIRST = asyncio.FIRST_COMPLETED
 
 
 class Endpoint(Protocol):
@@ -91,6 +93,7 @@ class Connection(asyncio.Protocol):
         self._heartbeat_timer: asyncio.TimerHandle | None = None
         self._heard = 0.0
         self._fault: AgentError | None = None
+        self._pong: asyncio.Future[None] | None = None
 
     # Opening and closing
 
@@ -131,6 +134,12 @@ class Connection(asyncio.Protocol):
     def goodbye(self, reason: str, timeout_ms: int) -> None:
         """No new calls are to come here."""
         self.write(f'{{"op":"goodbye","reason":{quoted(reason)},"timeout_ms":{timeout_ms}}}')
+
+    async def round_trip(self) -> None:
+        """Returns when the sidecar has read what was written so far, but waits not for long."""
+        self._pong = self.loop.create_future()
+        self.write('{"op":"ping"}')
+        await asyncio.wait([self._pong, self.closed], timeout=_ROUND_TRIP_S, return_when=_FIRST)
 
     def abort(self, error: AgentError) -> None:
         """Closes at once; everything open ends with this error."""
@@ -299,7 +308,9 @@ class Connection(asyncio.Protocol):
         elif op == "goodbye":
             self.is_draining = True
             self._owner.draining(self)
-        # Anything else is a pong, or of a later version: ignored.
+        elif op == "pong" and self._pong is not None and not self._pong.done():
+            self._pong.set_result(None)
+        # Anything else is of a later version: ignored.
 
     def _on_error(self, ident: int, endpoint: Endpoint | None, fields: Fields) -> None:
         if endpoint is not None:
