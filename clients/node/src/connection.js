@@ -99,9 +99,9 @@ export class Connection {
       onread: { buffer, callback: (size) => this.#read(size, buffer) },
     });
     socket.on('connect', () => {
-      if (this.error !== undefined) return;
-      this.#outbox.append(this.#hello);
-      this.#owner.opened(this);
+      // A sidecar that refuses whoever connects says so and closes. A write that fails then would
+      // take what it said along, so the loop looks for that first.
+      setImmediate(() => setImmediate(() => this.#greet()));
     });
     socket.on('drain', () => {
       this.#outbox.drained();
@@ -114,6 +114,12 @@ export class Connection {
       this.#closed();
     });
     return socket;
+  }
+
+  #greet() {
+    if (this.error !== undefined) return;
+    this.#outbox.append(this.#hello);
+    this.#owner.opened(this);
   }
 
   /** Says goodbye, writes what is left, closes. Open calls end `unavailable`. */
