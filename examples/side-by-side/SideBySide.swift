@@ -45,6 +45,12 @@ func tellSideBySide() async throws {
     print("watched:", change.registered.count, change.isSnapshot)
     break
   }
+  let news = try await client.subscribe("side.>")
+  try await client.publish("side.news", "rain")
+  for try await each in news {
+    print("published:", each.topic, each.message.text)
+    break
+  }
   try await fail(with: client)
   await client.drain(timeout: .seconds(5))
 }

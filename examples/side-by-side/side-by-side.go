@@ -143,6 +143,21 @@ func look(ctx context.Context, client *coagent.Client) error {
 		fmt.Println("watched:", len(change.Registered), change.IsSnapshot)
 		break
 	}
+	news, err := client.Subscribe(ctx, "side.>")
+	if err != nil {
+		return err
+	}
+	err = client.Publish(ctx, "side.news", "rain")
+	if err != nil {
+		return err
+	}
+	for each, err := range news.Messages(ctx) {
+		if err != nil {
+			return err
+		}
+		fmt.Println("published:", each.Topic, each.Text())
+		break
+	}
 	return nil
 }
 

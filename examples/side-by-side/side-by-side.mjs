@@ -77,6 +77,13 @@ for await (const change of client.watch('side')) {
   break;
 }
 
+const news = await client.subscribe('side.>');
+await client.publish('side.news', 'rain');
+for await (const each of news) {
+  console.log('published:', each.topic, each.value);
+  break;
+}
+
 try {
   await client.call('side.nobody');
 } catch (error) {

@@ -84,6 +84,12 @@ async def main() -> None:
         print("watched:", len(change.registered), str(change.is_snapshot).lower())
         break
 
+    news = await client.subscribe("side.>")
+    await client.publish("side.news", "rain")
+    async for each in news:
+        print("published:", each.topic, each.value)
+        break
+
     try:
         await client.call("side.nobody")
     except NotFoundError as error:
