@@ -19,9 +19,9 @@ type TopicMessage struct {
 	Dropped int64  // How many messages went before it because the reader was slow.
 }
 
-// Subscription has the messages of a topic, or of all that a pattern matches. Over a lost connection
-// it goes on, without what was published in between. Several goroutines may use it; each message
-// goes to one of them.
+// Subscription has the messages of a topic, or of all that a pattern matches. Over a lost
+// connection it goes on, without what was published in between. Several goroutines may use it; each
+// message goes to one of them.
 type Subscription struct {
 	client *Client
 	topic  string

@@ -22,9 +22,9 @@ func WithSource(source string) PublishOption {
 	return publishOption(func(o *callOptions) { o.source = source })
 }
 
-// Publish sends one message to all who subscribe to the topic, be they many or none. It returns once
-// the sidecar has handed it out, or refused it; the deadline of ctx (else CallTimeout) bounds that
-// wait alone.
+// Publish sends one message to all who subscribe to the topic, be they many or none. It returns
+// once the sidecar has handed it out, or refused it; the deadline of ctx (else CallTimeout) bounds
+// that wait alone.
 func (c *Client) Publish(
 	ctx context.Context, topic string, body any, options ...PublishOption,
 ) error {
@@ -59,9 +59,9 @@ type SubscribeOption interface{ applyToSubscribe(*Subscription) }
 
 func (w WindowOption) applyToSubscribe(s *Subscription) { s.window = int64(w) }
 
-// Subscribe reads a topic from now on, or all that a pattern matches (`*` is one segment, a last `>`
-// the rest). It returns once messages come; ctx bounds that wait alone, CallTimeout does where it has
-// no deadline. The subscription has to be closed.
+// Subscribe reads a topic from now on, or all that a pattern matches (`*` is one segment, a last
+// `>` the rest). It returns once messages come; ctx bounds that wait alone, CallTimeout does where
+// it has no deadline. The subscription has to be closed.
 //
 // WithWindow bounds how far the topic may run ahead of the reader. What is beyond it and as much
 // again is lost, the oldest first; the next message tells how many in Dropped. With 1 it is one
