@@ -197,4 +197,34 @@ import Testing
       }
     }
   }
+
+  /// What docs/topics.md shows, against a real sidecar.
+  private actor Room: Agent {
+    private var said: [String] = []
+
+    func handle(_ request: Request, reply: ReplyStream, in context: AgentContext) async throws {
+      said.append(request.text)
+      try await context.publish("chat.heard", said.count, source: request.source)
+    }
+  }
+
+  @Test func aRoomHearsWhatIsSaidInIt() async throws {
+    let tests = try #require(CommandLine.arguments.first)
+    let folder = try #require(tests.firstRange(of: "/debug/"))
+    let lines = try await withLocalClient(program: tests[..<folder.upperBound] + "coagentd") {
+      client in
+      let chat = try await client.subscribe("chat.>")
+      var profile = AgentProfile("Hears what is said")
+      profile.topics = ["chat.said"]
+      try await client.register("room", profile, perSession: { _ in Room() })
+      try await client.publish("chat.said", "hi", source: "r1")
+      var lines: [String] = []
+      for try await each in chat {
+        lines.append("\(each.topic) \(each.source) \(each.message.text) \(each.from)")
+        if lines.count == 2 { break }
+      }
+      return lines
+    }
+    #expect(lines == ["chat.said r1 hi ", "chat.heard r1 1 room:r1"])
+  }
 }
