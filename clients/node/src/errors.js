@@ -73,6 +73,10 @@ export class AgentError extends Error {
     return this.constructor.name;
   }
 
+  set name(name) {
+    Object.defineProperty(this, 'name', { value: name, configurable: true, writable: true });
+  }
+
   /**
    * The error of a code; one outside the set reads as `internal`, and is kept in details.
    *

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 
 import * as client_ from '../src/index.js';
 import {
+  AbortedError,
   AgentError,
   CancelledCallError,
   DeadlineExceededError,
@@ -313,6 +314,20 @@ test('a cancel from the sidecar ends the call', async () => {
     peer.send({ op: 'cancel', id: (await peer.next('call')).id });
     await failure(calling, CancelledCallError);
   });
+});
+
+test('an error class of a user keeps the code of its parent, and its own name', () => {
+  class PriceError extends AbortedError {}
+  class Named extends AbortedError {
+    constructor(message) {
+      super(message, { reason: 'why' });
+      this.name = 'Renamed';
+    }
+  }
+  const told = [new PriceError('x'), new Named('x')].map(({ name, code }) => [name, code]);
+  assert.deepEqual(told, [['PriceError', 'aborted'], ['Renamed', 'aborted']]);
+  assert.deepEqual(wireError(new Named('x')).reason, 'why');
+  assert.match(new Named('x').toString(), /^Renamed: x$/);
 });
 
 test('errors that are made here name where; those that arrive do not', async () => {

@@ -80,7 +80,6 @@ export class AgentError extends Error {
     retry: boolean;
     /** What was called, where that is known, or "". */
     address: string;
-    get name(): string;
 }
 /** What was sent is wrong, whatever the state of the world. */
 export class InvalidArgumentError extends AgentError {
