@@ -365,11 +365,7 @@ export class Connection {
     }, waitMs);
   }
 
-  /**
-   * Whether the sidecar may open this id.
-   *
-   * @param {number} id
-   */
+  /** @param {number} id Whether the sidecar may open it is asked. */
   #takes(id) {
     if (id % 2 !== 0 || id <= this.#lastTheirs) {
       this.#refuse(new WireError('bad_id', `${id} cannot be opened after ${this.#lastTheirs}`));
@@ -379,11 +375,7 @@ export class Connection {
     return true;
   }
 
-  /**
-   * A frame for an id that is not open: it has ended, or never was.
-   *
-   * @param {number} id
-   */
+  /** @param {number} id A frame came for it, and it is not open: it has ended, or never was. */
   #checkLate(id) {
     const last = id % 2 === 0 ? this.#lastTheirs : this.#lastOwn;
     if (id === 0 || id > last) this.#refuse(new WireError('bad_id', `${id} was never opened`));
