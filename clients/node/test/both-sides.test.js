@@ -112,10 +112,12 @@ test('tokens come as they are made', async () => {
 });
 
 test('a cancel goes down the whole chain', async () => {
+  const begun = deferred();
   const ended = deferred();
   const leaf = async (_, { signal }) => {
     await new Promise((resolve) => {
       signal.addEventListener('abort', resolve);
+      begun.resolve();
     });
     ended.resolve(signal.reason);
   };
@@ -124,9 +126,7 @@ test('a cancel goes down the whole chain', async () => {
     await registered(middle, async (name) => {
       const abort = new AbortController();
       const calling = other.call(name, 1, { signal: abort.signal });
-      const watching = other.watch('', { recursive: true });
-      await bounded(watching.next());
-      await watching.return();
+      await bounded(begun.promise);
       abort.abort();
       await failure(calling, CancelledCallError);
       assert.equal((await bounded(ended.promise)).reason, 'parent_ended');
