@@ -244,6 +244,10 @@ func (c *connection) writeOK(id int64) {
 func (c *connection) roundTrip(ctx context.Context) {
 	timer := time.NewTimer(roundTripTime)
 	defer timer.Stop()
+	select {
+	case <-c.pong: // To a heartbeat's ping, some time ago.
+	default:
+	}
 	c.writePing("ping")
 	select {
 	case <-c.pong:

@@ -131,7 +131,11 @@ export class Client extends Verbs {
         if (signal?.aborted) resolve(undefined);
         release = onAbort(signal, () => resolve(undefined));
       });
-      await Promise.race([this.#hosting.idle(timeoutMs, this.#current()), hurried]);
+      const finished = async () => {
+        await connection.roundTrip(); // The calls that were on their way are here then.
+        await this.#hosting.idle(timeoutMs, this.#current());
+      };
+      await Promise.race([finished(), hurried]);
       release();
     }
     await this.close();

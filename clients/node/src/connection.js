@@ -12,11 +12,11 @@ import { InvalidArgumentError, UnavailableError, errorFrom } from './errors.js';
 import { Header } from './header.js';
 import { OpenIds } from './open-ids.js';
 import { Outbox } from './outbox.js';
+import { Pings } from './pings.js';
 import { quoted } from './quoting.js';
 import { CONTENT_BYTES_MAX, Decoder, PART_BYTES_MAX, WireError } from './wire.js';
 
 const READ_BYTES = 128 * 1024;
-const HEARTBEATS_MISSED_MAX = 3;
 /** After these the connection goes on. */
 const HARMLESS = new Set(['unknown_op', 'bad_field', 'missing_field']);
 
@@ -34,9 +34,7 @@ export class Connection {
   #decoder;
   #lastOwn = -1;
   #lastTheirs = 0;
-  #heardAt = performance.now();
-  /** @type {NodeJS.Timeout | undefined} */
-  #heartbeat;
+  #pings = new Pings(() => this.write('{"op":"ping"}'));
   #helloTimer;
   /** @type {AgentError | undefined} What the sidecar said before it closes. */
   #fault;
@@ -137,6 +135,15 @@ export class Connection {
   }
 
   /**
+   * Resolves when the sidecar has read all that was written so far, or soon if it does not.
+   *
+   * @returns {Promise<void>}
+   */
+  roundTrip() {
+    return this.#pings.roundTrip();
+  }
+
+  /**
    * No new calls are to come here.
    *
    * @param {string} reason
@@ -175,7 +182,7 @@ export class Connection {
     this.error = error;
     this.#decoder.stop();
     clearTimeout(this.#helloTimer);
-    clearTimeout(this.#heartbeat);
+    this.#pings.stop();
     const endpoints = this.open.values();
     this.open.clear();
     for (const endpoint of endpoints) endpoint.onLost(error);
@@ -255,7 +262,7 @@ export class Connection {
    * @param {Buffer} bytes
    */
   #read(size, bytes) {
-    this.#heardAt = performance.now();
+    this.#pings.heard();
     this.#decoder.feed(bytes, size);
     const { error } = this.#decoder;
     if (error !== undefined && this.error === undefined) this.#refuse(error);
@@ -300,6 +307,9 @@ export class Connection {
       case 'ping':
         this.write('{"op":"pong"}');
         return undefined;
+      case 'pong':
+        this.#pings.answered();
+        return undefined;
       case 'close':
         if (this.#takes(id)) this.#owner.closing(this, id, header);
         return undefined;
@@ -309,7 +319,7 @@ export class Connection {
         this.isDraining = true;
         return undefined;
       default:
-        return undefined; // A pong, or of a later version.
+        return undefined; // Of a later version.
     }
   }
 
@@ -344,25 +354,12 @@ export class Connection {
       this.partBytesMax = Math.min(header.maxContent, PART_BYTES_MAX);
       this.#decoder.contentBytesMax = Math.max(header.maxContent, CONTENT_BYTES_MAX);
     }
-    if (header.heartbeatMs > 0) this.#beat(header.heartbeatMs, header.heartbeatMs);
+    if (header.heartbeatMs > 0) {
+      this.#pings.start(header.heartbeatMs, (message) =>
+        this.abort(new UnavailableError(message, { reason: 'heartbeat_timeout' })),
+      );
+    }
     this.#owner.welcomed(this);
-  }
-
-  /**
-   * @param {number} heartbeatMs
-   * @param {number} waitMs
-   */
-  #beat(heartbeatMs, waitMs) {
-    this.#heartbeat = setTimeout(() => {
-      const silentMs = performance.now() - this.#heardAt;
-      if (silentMs >= HEARTBEATS_MISSED_MAX * heartbeatMs) {
-        const message = `the sidecar was silent for ${Math.round(silentMs)} ms`;
-        this.abort(new UnavailableError(message, { reason: 'heartbeat_timeout' }));
-        return;
-      }
-      if (silentMs >= heartbeatMs) this.write('{"op":"ping"}');
-      this.#beat(heartbeatMs, silentMs >= heartbeatMs ? heartbeatMs : heartbeatMs - silentMs);
-    }, waitMs);
   }
 
   /** @param {number} id Whether the sidecar may open it is asked. */

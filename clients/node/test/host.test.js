@@ -283,8 +283,12 @@ test('draining lets calls finish, and takes none of its own making', async () =>
     await peer.nothing();
     const draining = client.drain({ timeoutMs: 60_000 });
     assert.equal((await peer.next('goodbye')).timeout_ms, 60_000);
+    await peer.next('ping');
+    const crossing = peer.call('a'); // Sent before the goodbye was read.
+    peer.send({ op: 'pong' });
     gate.resolve('done');
     assert.deepEqual(await peer.reply(id), ['done']);
+    assert.deepEqual(await peer.reply(crossing), ['done']);
     await bounded(draining);
     await failure(client.call('b'), UnavailableError);
     await until(() => !client.isConnected, 'the end');

@@ -40,6 +40,12 @@ export class Connection {
     /** Gives up what was not written yet: the sidecar takes nothing. */
     discard(): void;
     /**
+     * Resolves when the sidecar has read all that was written so far, or soon if it does not.
+     *
+     * @returns {Promise<void>}
+     */
+    roundTrip(): Promise<void>;
+    /**
      * No new calls are to come here.
      *
      * @param {string} reason
