@@ -91,8 +91,11 @@ public struct Message: Sendable, Equatable {
   ) throws(AgentError) -> Value {
     var json = content.isEmpty ? Array("null".utf8) : content
     if isText {
-      if let value = text as? Value { return value }
       if let value = content as? Value { return value }
+      guard let text = String(validating: content, as: UTF8.self) else {
+        throw AgentError(.badContent, "text of \(content.count) bytes is not valid UTF-8")
+      }
+      if let value = text as? Value { return value }
       // A text is a JSON string to whoever wants something of it.
       var writer = JSONWriter()
       writer.string(text)

@@ -41,6 +41,14 @@ import Testing
     }
   }
 
+  @Test func textThatIsNoneIsRefusedWhereATypeIsWanted() throws {
+    let broken = Message([0x61, 0xFF], contentType: Message.textType)
+    #expect(broken.text == "a\u{FFFD}")
+    #expect(try broken.decode([UInt8].self) == [0x61, 0xFF])
+    let refused = try #require(throws: AgentError.self) { try broken.decode(String.self) }
+    #expect(refused.code == .invalidArgument && refused.reason == "bad_content")
+  }
+
   @Test func aLazyCallIsStartedByItsFirstReader() async throws {
     try await FakeSidecar.running { sidecar in
       try await withClient(sidecar.url) { client in
