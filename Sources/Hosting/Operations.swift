@@ -35,9 +35,13 @@ public struct Operations<Target: Sendable>: Sendable {
   public var listing: [AgentOperation] { entries.map(\.listing) }
 
   // MARK: - Saying what there is
+  //
+  // None of these is specialised for its caller's types: Swift 6.3.1's optimiser crashes over a
+  // specialised `Int?` when it splits the closure, and what runs once in a call gains little.
 
   /// A value in, a value out; nil is answered without a message. Without a name, it handles
   /// messages of its input's type.
+  @_semantics("optimize.sil.specialize.generic.never")
   public func on<Input: Decodable & Sendable, Output: Encodable & Sendable>(
     _ type: String? = nil, _ description: String = "",
     _ body: @escaping @Sendable @concurrent (Target, Input) async throws -> Output
@@ -48,6 +52,7 @@ public struct Operations<Target: Sendable>: Sendable {
   }
 
   /// A value in, nothing out.
+  @_semantics("optimize.sil.specialize.generic.never")
   public func on<Input: Decodable & Sendable>(
     _ type: String? = nil, _ description: String = "",
     _ body: @escaping @Sendable @concurrent (Target, Input) async throws -> Void
@@ -58,6 +63,7 @@ public struct Operations<Target: Sendable>: Sendable {
   }
 
   /// Nothing in, a value out.
+  @_semantics("optimize.sil.specialize.generic.never")
   public func on<Output: Encodable & Sendable>(
     _ type: String, _ description: String = "",
     _ body: @escaping @Sendable @concurrent (Target) async throws -> Output
@@ -76,6 +82,7 @@ public struct Operations<Target: Sendable>: Sendable {
   }
 
   /// A value in, values out as they are made. `output` is what they are.
+  @_semantics("optimize.sil.specialize.generic.never")
   public func on<Input: Decodable & Sendable>(
     _ type: String? = nil, _ description: String = "", streaming output: any Encodable.Type,
     _ body: @escaping @Sendable @concurrent (Target, Input, ReplyStream) async throws -> Void
