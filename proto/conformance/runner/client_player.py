@@ -105,7 +105,7 @@ class ClientPlayer:
         do = command.pop("do")
         if do == "connect":
             command = {"url": self._sidecar.url, **command}
-        elif do == "cancel":
+        elif do == "cancel" and "command" in command:
             command["command"] = self._pending[command["command"]].number
         elif do in ("close", "drain") and command["client"] in self._clients:
             self._clients.remove(command["client"])
@@ -148,15 +148,20 @@ class ClientPlayer:
         message = wanted.pop("message", None)
 
         def fits(event: dict[str, Any]) -> bool:
-            # Calls run side by side: their events come in any order.
             return has(wanted, event, self._names) and (
                 message is None or not value_mismatch(message, event.get("message"), self._names)
             )
 
+        def is_candidate(event: dict[str, Any]) -> bool:
+            # Calls run side by side: their events come in any order, unless the step is about it.
+            return bool(step.get("in_order")) or fits(event)
+
         try:
-            event = self._driver.event(wanted["event"], seconds=BOUND_S, where=fits)
+            event = self._driver.event(wanted["event"], seconds=BOUND_S, where=is_candidate)
         except DriverFault as fault:
             raise Failure(f"no event {step['event']}: {fault}") from None
+        if not fits(event):
+            raise Failure(f"{event} where {step['event']} should be the next")
         for key in step.get("absent", []):
             if event.get(key):
                 raise Failure(f"{event} has {key}")
@@ -268,13 +273,14 @@ class ClientPlayer:
                 raise Failure(f"its operations are {names}")
 
     def _gets_terminal(self, step: Step) -> None:
-        """The one frame that ends a call which the client handles, whichever it is."""
+        """The one frame by which the client ends what the sidecar opened, whichever it is."""
         ident = filled(step["gets_terminal"], self._names)
         frame = self._next()
         while frame.header["op"] in step.get("besides", []):
             frame = self._next()
         is_error = frame.header["op"] == "error" and not frame.header.get("more")
-        if frame.header.get("id") != ident or not (is_error or frame.header.get("end")):
+        is_last = is_error or frame.header.get("end") or frame.header["op"] == "ok"
+        if frame.header.get("id") != ident or not is_last:
             raise Failure(f"{frame} where {ident} should end")
 
     def _gets_nothing(self, step: Step) -> None:

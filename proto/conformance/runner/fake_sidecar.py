@@ -73,11 +73,12 @@ class FakeSidecar:
         self.log.append("-- connected --")
 
     def greet(self, fields: dict[str, Any]) -> Frame:
-        """Reads the hello, which it returns, and answers it."""
+        """Reads the hello, which it returns, and answers it; all features are known here."""
         hello = self.next()
         if hello is None or hello.header.get("op") != "hello":
             raise Failure(f"{hello} where a hello should be")
-        welcome = {**WELCOME, **fields}
+        features = {key: value for key, value in hello.header.items() if key == "features"}
+        welcome = {**WELCOME, **features, **fields}
         self.ledger.max_content = welcome["max_content"]
         self.send(welcome)
         self.peer.is_greeted = True

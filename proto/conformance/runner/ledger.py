@@ -19,7 +19,10 @@ sys.path.append(str(ROOT / "proto"))
 import strict
 
 VALUES: dict[str, int] = {name: limit["value"] for name, limit in LIMITS.items()}
-OPENING = ("register", "subscribe", "call", "send", "publish")
+CLIENT_OPS = strict.CLIENT_OPS - {"hello"} | {"signal", "splice"}
+OPENING = ("register", "subscribe", "call", "send", "publish", "signal")
+ANSWERED_ONCE = ("signal",)
+"""What the sidecar opens that the client answers with `ok` or `error`."""
 
 
 @dataclass
@@ -40,6 +43,12 @@ class OpenId:
     reads: Direction
     reads_cost: int = 0
     reads_from_nothing: bool = False
+    parent: int | None = None
+    is_to_splice: bool = False
+    """It was opened with a window of 0, so that it may be spliced."""
+    is_spliced: bool = False
+    has_open_message: bool = False
+    """A part went out, and not yet the last."""
 
 
 class Ledger:
@@ -68,6 +77,9 @@ class Ledger:
             if header.get("input") and content:
                 self._ids[ident].reads_cost += len(content) + FRAME_COST
             return
+        if op in ANSWERED_ONCE:
+            self._ids[ident] = OpenId(op, Direction(), Direction())
+            return
         known = self._ids.get(ident)
         if known is None:
             return
@@ -92,6 +104,10 @@ class Ledger:
                 self._credited(known, frame)
             elif op in ("data", "error"):
                 self._sent_message(known, ident, frame)
+            elif op == "ok" and known.op in ANSWERED_ONCE:
+                self._answered(known, frame)
+        elif op == "splice":
+            self._spliced(frame)
 
     def _check_form(self, frame: Frame) -> None:
         first, self._is_first = self._is_first, False
@@ -103,7 +119,7 @@ class Ledger:
             self.complain("FRM-4" if first else "FRM-3", "too much content", frame)
         if first and frame.header.get("op") != "hello":
             self.complain("CON-1", "the first frame is no hello", frame)
-        if not first and frame.header.get("op") not in strict.CLIENT_OPS - {"hello"}:
+        if not first and frame.header.get("op") not in CLIENT_OPS:
             self.complain("HDR-15", "no op that a client may send now", frame)
         if len(frame.header.get("message", "").encode()) > VALUES["error_message_bytes_max"]:
             self.complain("ERR-5", "the message is too long", frame)
@@ -120,7 +136,9 @@ class Ledger:
         self._last_own = max(self._last_own, ident)
         opened = OpenId(str(header["op"]), Direction(), Direction())
         if header["op"] == "call":
-            opened.reads_from_nothing = header.get("window") == 0 or header.get("lazy") is True
+            opened.parent = header.get("parent")
+            opened.is_to_splice = header.get("window") == 0
+            opened.reads_from_nothing = opened.is_to_splice or header.get("lazy") is True
             if header.get("input"):
                 if frame.content:
                     opened.sends.window -= len(frame.content) + FRAME_COST
@@ -131,7 +149,33 @@ class Ledger:
             self.complain("PAR-1", "the sidecar opened no such call", frame)
         self._ids[ident] = opened
 
+    def _answered(self, known: OpenId, frame: Frame) -> None:
+        if known.sends.has_ended:
+            self.complain("SIG-9", "a signal is answered once", frame)
+        known.sends.has_ended = True
+
+    def _spliced(self, frame: Frame) -> None:
+        header = frame.header
+        whole, below = self._ids.get(header.get("id", 0)), self._ids.get(header.get("call", 0))
+        if whole is None or below is None:
+            self.complain("IDS-7", "the id was never opened", frame)
+            return
+        if whole.sends.has_ended:
+            self.complain("CAL-14", "a frame behind the last of its direction", frame)
+        if whole.has_open_message:
+            self.complain("SPL-9", "a splice inside a message", frame)
+        if below.parent != header.get("id") or not below.is_to_splice or below.is_spliced:
+            self.complain("SPL-1", "no call of its own that may be spliced", frame)
+        if below.reads.granted:
+            self.complain("SPL-1", "credit was granted to the spliced call", frame)
+        if header.get("end") and header.get("unordered"):
+            self.complain("SPL-7", "a handoff has its place", frame)
+        below.is_spliced = True
+        whole.sends.has_ended = bool(header.get("end"))
+
     def _credited(self, known: OpenId, frame: Frame) -> None:
+        if known.is_spliced:
+            self.complain("SPL-2", "credit for a call that was spliced", frame)
         known.reads.granted += frame.header.get("bytes", 0)
         allowed = known.reads_cost + (WINDOW_DEFAULT if known.reads_from_nothing else 0)
         if known.reads.granted > allowed:
@@ -139,6 +183,9 @@ class Ledger:
 
     def _sent_message(self, known: OpenId, ident: int, frame: Frame) -> None:
         header = frame.header
+        if known.op in ANSWERED_ONCE:
+            self._answered(known, frame)
+            return
         if known.sends.has_ended:
             clause = "DAT-9" if ident % 2 else "CAL-14"
             self.complain(clause, "a frame behind the last of its direction", frame)
@@ -146,6 +193,9 @@ class Ledger:
         if taken and known.sends.window <= 0:
             self.complain("CRD-3", f"sent with a window of {known.sends.window}", frame)
         known.sends.window -= taken
+        if header.get("unordered") and (header.get("part") or known.has_open_message):
+            self.complain("SPL-7", "what is unordered is one whole message", frame)
+        known.has_open_message = bool(header.get("part"))
         is_error = header["op"] == "error"
         if (is_error and not header.get("more")) or header.get("end"):
             known.sends.has_ended = True

@@ -79,7 +79,8 @@ def filled(value: Any, names: Names) -> Any:
 
 
 def is_like(pattern: Any, value: Any, names: Names, late_ms: float = 0) -> bool:
-    """Equal, where `"*"` is anything, `{"between":[a,b]}` an integer, names take values, and a
+    """Equal, where `"*"` is anything, `{"between":[a,b]}` an integer, `{"has_word":"w"}` words
+    with this among them, names take values, and a
     `timeout_ms` may differ by `late_ms`."""
     if pattern == "*":
         return True
@@ -89,6 +90,8 @@ def is_like(pattern: Any, value: Any, names: Names, late_ms: float = 0) -> bool:
         if pattern.keys() == {"between"}:
             low, high = pattern["between"]
             return type(value) is int and low <= value <= high
+        if pattern.keys() == {"has_word"}:
+            return isinstance(value, str) and pattern["has_word"] in value.split(" ")
         return (
             isinstance(value, dict)
             and pattern.keys() == value.keys()
@@ -112,7 +115,7 @@ def is_like(pattern: Any, value: Any, names: Names, late_ms: float = 0) -> bool:
 
 def has(pattern: Any, value: Any, names: Names) -> bool:
     """As `is_like`, but objects may have more members than the pattern names."""
-    if isinstance(pattern, dict) and pattern.keys() != {"between"}:
+    if isinstance(pattern, dict) and pattern.keys() not in ({"between"}, {"has_word"}):
         return isinstance(value, dict) and all(
             key in value and has(each, value[key], names) for key, each in pattern.items()
         )

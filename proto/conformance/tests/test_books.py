@@ -34,6 +34,8 @@ def complaints(*frames: Header | str, hosted: Header | None = None, content: int
 
 CALL: Header = {"op": "call", "id": 1, "to": "a"}
 EXCHANGE: Header = {**CALL, "input": True}
+DELEGATED: Header = {**CALL, "parent": 2, "window": 0}
+SPLICE: Header = {"op": "splice", "id": 2, "call": 1}
 HOSTED: Header = {"op": "call", "id": 2, "to": "a", "window": 1000}
 
 
@@ -59,11 +61,28 @@ def test_a_client_that_keeps_the_rules_is_left_alone() -> None:
         ("PAR-1", [{**CALL, "parent": 8}]),
         ("ERR-5", [{"op": "error", "id": 2, "code": "internal", "message": "x" * 5000}]),
         ("CAL-14", [{"op": "data", "id": 2, "end": True}, {"op": "error", "id": 2, "code": "a"}]),
+        ("SPL-1", [CALL, {"op": "splice", "id": 2, "call": 1}]),
+        ("SPL-1", [DELEGATED, {"op": "credit", "id": 1, "bytes": 9}, SPLICE]),
+        ("SPL-1", [DELEGATED, SPLICE, SPLICE]),
+        ("SPL-2", [DELEGATED, SPLICE, {"op": "credit", "id": 1, "bytes": 9}]),
+        ("SPL-7", [DELEGATED, {**SPLICE, "end": True, "unordered": True}]),
+        ("SPL-7", [{"op": "data", "id": 2, "part": True, "unordered": True}]),
+        ("SPL-9", [DELEGATED, {"op": "data", "id": 2, "part": True}, SPLICE]),
+        ("CAL-14", [DELEGATED, {**SPLICE, "end": True}, {"op": "data", "id": 2}]),
+        ("IDS-7", [{"op": "splice", "id": 2, "call": 9}]),
     ],
 )
 def test_a_broken_rule_is_named(clause: str, frames: list[Header | str]) -> None:
     found = complaints(*frames, hosted=HOSTED)
     assert [each.partition(":")[0] for each in found] == [clause]
+
+
+def test_a_signal_is_answered_once() -> None:
+    signal: Header = {"op": "signal", "id": 4, "call": 2, "name": "interrupt"}
+    ok: Header = {"op": "ok", "id": 4}
+    assert complaints(ok, hosted=signal) == []
+    found = complaints({"op": "error", "id": 4, "code": "aborted"}, ok, hosted=signal)
+    assert [each.partition(":")[0] for each in found] == ["SIG-9"]
 
 
 def test_windows_are_kept() -> None:
