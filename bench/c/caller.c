@@ -25,7 +25,7 @@ typedef struct {
   size_t content_count;
   char rest[1024];     // the header's fields after `id`
   size_t rest_count;
-  uint64_t next_id, next_session;
+  uint64_t next_id, next_session, next_name;
   uint64_t open, begun;
   uint64_t window;
   bool paused;
@@ -35,7 +35,7 @@ typedef struct {
   Latencies latencies;
 } Caller;
 
-static void write_rest(Caller *caller, uint64_t session) {
+static void write_rest(Caller *caller, uint64_t session, uint64_t name) {
   const Options *options = caller->options;
   char to[600], window[40] = "";
   const char *leaf = options->parts ? ".stream" : ".echo";
@@ -43,6 +43,9 @@ static void write_rest(Caller *caller, uint64_t session) {
     ? snprintf(to, sizeof to, "%s", options->to)
     : snprintf(to, sizeof to, "%s%s", options->agent, leaf);
   if (count < 0 || count > 500) fail("address too long");
+  if (options->names)
+    count += snprintf(
+      to + count, sizeof to - (size_t)count, ".n%llu", (unsigned long long)name);
   if (options->sessions)
     snprintf(to + count, sizeof to - (size_t)count, ":s%llu", (unsigned long long)session);
   if (options->window)
@@ -72,9 +75,11 @@ static void write_content(Caller *caller) {
 }
 
 static void begin_call(Caller *caller, uint64_t now) {
-  if (caller->options->sessions) {
-    write_rest(caller, caller->next_session);
-    caller->next_session = (caller->next_session + 1) % caller->options->sessions;
+  const Options *options = caller->options;
+  if (options->sessions || options->names) {
+    write_rest(caller, caller->next_session, caller->next_name);
+    if (options->sessions) caller->next_session = (caller->next_session + 1) % options->sessions;
+    if (options->names) caller->next_name = (caller->next_name + 1) % options->names;
   }
   uint64_t id = caller->next_id;
   caller->next_id += 2;
@@ -195,7 +200,7 @@ int run_caller(const Options *options) {
   caller->options = options;
   caller->next_id = 1;
   caller->window = options->window ? options->window : window_default;
-  write_rest(caller, 0);
+  write_rest(caller, 0, 0);
   write_content(caller);
   connection_open(&caller->connection, &options->peer, role_caller);
   uint64_t now = clock_ns();

@@ -161,6 +161,11 @@ int run_host(const Options *options) {
   if (options->peer.pair < 0) {
     register_agent(&host.connection, 1, options->agent, "echo");
     register_agent(&host.connection, 3, options->agent, "stream");
+    for (uint64_t n = 0; n < options->names; n++) {
+      char leaf[40];
+      snprintf(leaf, sizeof leaf, "echo.n%llu", (unsigned long long)n);
+      register_agent(&host.connection, 5 + 2 * n, options->agent, leaf);
+    }
     puts("ready");
     fflush(stdout);
   }

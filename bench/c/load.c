@@ -19,7 +19,7 @@
 static const char usage[] =
   "usage: load host|caller|idle|agents --url unix:/path|tcp://host:port [--token T]\n"
   "  host, caller:  --relay PAIR\n"
-  "  host, caller:  --agent NAME (bench)\n"
+  "  host, caller:  --agent NAME (bench)  --names N\n"
   "  caller:  --depth N  --size BYTES  --calls N | --seconds S  --warmup S  --to ADDRESS --type T\n"
   "           --content TEXT  --parts N --part-size BYTES  --window BYTES  --sessions N\n"
   "           --timeout-ms N  --pause-ms N\n"
@@ -42,15 +42,15 @@ static double seconds(const char *text) {
 
 static void read_options(int argc, char **argv, Options *options) {
   enum { url, token, relay, agent, to, type, content, size, depth, calls, time, warmup, parts,
-         part_size, window, sessions, timeout, pause, count, namespaces };
+         part_size, window, sessions, agents, timeout, pause, count, namespaces };
   static const struct option names[] = {
     {"url", 1, 0, url}, {"token", 1, 0, token}, {"relay", 1, 0, relay}, {"agent", 1, 0, agent},
     {"to", 1, 0, to}, {"type", 1, 0, type}, {"content", 1, 0, content}, {"size", 1, 0, size},
     {"depth", 1, 0, depth}, {"calls", 1, 0, calls}, {"seconds", 1, 0, time},
     {"warmup", 1, 0, warmup}, {"parts", 1, 0, parts}, {"part-size", 1, 0, part_size},
-    {"window", 1, 0, window}, {"sessions", 1, 0, sessions}, {"timeout-ms", 1, 0, timeout},
-    {"pause-ms", 1, 0, pause}, {"count", 1, 0, count}, {"namespaces", 1, 0, namespaces},
-    {0, 0, 0, 0},
+    {"window", 1, 0, window}, {"sessions", 1, 0, sessions}, {"names", 1, 0, agents},
+    {"timeout-ms", 1, 0, timeout}, {"pause-ms", 1, 0, pause}, {"count", 1, 0, count},
+    {"namespaces", 1, 0, namespaces}, {0, 0, 0, 0},
   };
   int option;
   while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -71,6 +71,7 @@ static void read_options(int argc, char **argv, Options *options) {
     case part_size: options->part_size = number(optarg); break;
     case window: options->window = number(optarg); break;
     case sessions: options->sessions = number(optarg); break;
+    case agents: options->names = number(optarg); break;
     case timeout: options->timeout_ms = number(optarg); break;
     case pause: options->pause_ms = number(optarg); break;
     case count: options->count = number(optarg); break;

@@ -19,6 +19,7 @@ typedef struct {
   uint64_t part_size;    // caller: bytes of each part
   uint64_t window;       // caller: of each call's replies; 0: the protocol's 1 MiB
   uint64_t sessions;     // caller: cycle over so many sessions of `to`; 0: stateless
+  uint64_t names;        // host: serve <agent>.echo.n0 … too; caller: cycle over so many of them
   uint64_t timeout_ms;   // caller: of each call
   uint64_t pause_ms;     // caller: before the first read, the slow reader
   uint64_t count;        // idle: connections; agents: names
