@@ -58,7 +58,7 @@ def measure_over(
         else:
             report.add(
                 SECTION, f"call among {name}", values(found, "cpu_us"), "µs", first, few,
-                Mark("≤ 1.25 ×", at_most=1.25), note)
+                Mark("≤ 1.50 ×", at_most=1.5), note)
 
 
 def call(plan: Plan, place: Place) -> Result:
