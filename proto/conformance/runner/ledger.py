@@ -42,7 +42,9 @@ class OpenId:
     sends: Direction
     reads: Direction
     reads_cost: int = 0
-    reads_from_nothing: bool = False
+    reads_owed: int = 0
+    """What it may grant beyond the cost of what arrived here: to a call that began with a window of
+    0, and to a run that was resumed with less than it has room for."""
     parent: int | None = None
     is_to_splice: bool = False
     """It was opened with a window of 0, so that it may be spliced."""
@@ -138,7 +140,10 @@ class Ledger:
         if header["op"] == "call":
             opened.parent = header.get("parent")
             opened.is_to_splice = header.get("window") == 0
-            opened.reads_from_nothing = opened.is_to_splice or header.get("lazy") is True
+            if opened.is_to_splice or header.get("lazy") is True:
+                opened.reads_owed = WINDOW_DEFAULT
+            elif header.get("type") == "Attach" and header.get("to") == "runs":
+                opened.reads_owed = WINDOW_DEFAULT - header.get("window", WINDOW_DEFAULT)
             if header.get("input"):
                 if frame.content:
                     opened.sends.window -= len(frame.content) + FRAME_COST
@@ -177,7 +182,7 @@ class Ledger:
         if known.is_spliced:
             self.complain("SPL-2", "credit for a call that was spliced", frame)
         known.reads.granted += frame.header.get("bytes", 0)
-        allowed = known.reads_cost + (WINDOW_DEFAULT if known.reads_from_nothing else 0)
+        allowed = known.reads_cost + known.reads_owed
         if known.reads.granted > allowed:
             self.complain("CRD-4", f"credit for more than the {allowed} that arrived", frame)
 
@@ -193,9 +198,10 @@ class Ledger:
         if taken and known.sends.window <= 0:
             self.complain("CRD-3", f"sent with a window of {known.sends.window}", frame)
         known.sends.window -= taken
-        if header.get("unordered") and (header.get("part") or known.has_open_message):
+        if not header.get("unordered"):
+            known.has_open_message = bool(header.get("part"))
+        elif header.get("part"):
             self.complain("SPL-7", "what is unordered is one whole message", frame)
-        known.has_open_message = bool(header.get("part"))
         is_error = header["op"] == "error"
         if (is_error and not header.get("more")) or header.get("end"):
             known.sends.has_ended = True
