@@ -40,6 +40,9 @@ type agentSpec struct {
 	operations []operation
 	make       func(ctx context.Context) (any, error) // Of a session's instance; else nil.
 	takesAny   bool                                   // The first operation is for every type.
+	// What the instances of sessions are.
+	takesSignals    bool
+	takesInterrupts bool
 }
 
 // operation is one kind of message that an agent handles.

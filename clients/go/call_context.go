@@ -6,40 +6,63 @@ import (
 	"time"
 )
 
-// callContext is the context of an agent's function. It ends when the sidecar says so, at the
+// callContext is a context of an agent's function. It ends when the sidecar says so, at the
 // deadline too: an agent that gave up by a clock of its own might do so before its caller's time is
-// over. Its cause is an *Error.
+// over. Its cause is an *Error, or *Interrupted.
+//
+// Each call has two: the one its function gets, which an interrupt ends, and one that only the end
+// of the call does.
 type callContext struct {
-	call        *hostedCall
-	deadline    time.Time // Zero without one.
-	done        chan struct{}
-	inner       context.Context // Ends with it, and knows the cause.
-	cancelInner context.CancelCauseFunc
+	call     *hostedCall
+	deadline time.Time // Zero without one.
+	done     chan struct{}
 
-	mu  sync.Mutex
-	err error
+	mu          sync.Mutex
+	err         error
+	cause       error
+	inner       context.Context // Ends with it, and knows the cause; nil until somebody asks.
+	cancelInner context.CancelCauseFunc
 }
 
 type requestKey struct{}
 
-func newCallContext(call *hostedCall, timeoutMS int64) *callContext {
-	c := &callContext{call: call, done: make(chan struct{})}
-	c.inner, c.cancelInner = context.WithCancelCause(context.Background())
-	if timeoutMS > 0 {
-		c.deadline = time.Now().Add(time.Duration(min(timeoutMS, int64(1e12))) * time.Millisecond)
+func (c *callContext) init(call *hostedCall, deadline time.Time) {
+	c.call, c.deadline, c.done = call, deadline, make(chan struct{})
+}
+
+// deadlineAfter is when a call's time is over; zero where it has none.
+func deadlineAfter(timeoutMS int64) time.Time {
+	if timeoutMS <= 0 {
+		return time.Time{}
 	}
-	return c
+	return time.Now().Add(time.Duration(min(timeoutMS, int64(1e12))) * time.Millisecond)
 }
 
 // end ends the context; only the first time counts.
 func (c *callContext) end(err, cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err == nil {
-		c.err = err
-		close(c.done)
+	if c.err != nil {
+		return
+	}
+	c.err, c.cause = err, cause
+	close(c.done)
+	if c.inner != nil {
 		c.cancelInner(cause)
 	}
+}
+
+// known is a context of package context's own that ends with this one.
+func (c *callContext) known() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inner == nil {
+		c.inner, c.cancelInner = context.WithCancelCause(context.Background())
+		if c.err != nil {
+			c.cancelInner(c.cause)
+		}
+	}
+	return c.inner
 }
 
 func (c *callContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
@@ -56,8 +79,8 @@ func (c *callContext) Value(key any) any {
 	if _, ok := key.(requestKey); ok {
 		return &c.call.request
 	}
-	return c.inner.Value(key)
+	return c.known().Value(key)
 }
 
 // AfterFunc lets package context follow the end without a goroutine for each derived context.
-func (c *callContext) AfterFunc(f func()) func() bool { return context.AfterFunc(c.inner, f) }
+func (c *callContext) AfterFunc(f func()) func() bool { return context.AfterFunc(c.known(), f) }

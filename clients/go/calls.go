@@ -161,6 +161,13 @@ func (o *ownCall) sendFirst() {
 	close(o.opened)
 }
 
+// place is where the call is open, and its id there, or 0.
+func (o *ownCall) place() (*connection, int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.connection, o.id
+}
+
 // begin gives a lazy call its first credit.
 func (o *ownCall) begin() {
 	o.mu.Lock()

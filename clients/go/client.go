@@ -152,6 +152,17 @@ func (c *Client) change() {
 
 // connected waits for a connection that takes new calls.
 func (c *Client) connected(ctx context.Context) (*connection, error) {
+	return c.connectionThat(ctx, (*connection).isReady)
+}
+
+// linked waits for a connection, which may drain.
+func (c *Client) linked(ctx context.Context) (*connection, error) {
+	return c.connectionThat(ctx, (*connection).isLinked)
+}
+
+func (c *Client) connectionThat(
+	ctx context.Context, serves func(*connection) bool,
+) (*connection, error) {
 	for {
 		c.mu.Lock()
 		connection, err, changed := c.connection, c.err, c.changed
@@ -159,7 +170,7 @@ func (c *Client) connected(ctx context.Context) (*connection, error) {
 		if err != nil {
 			return nil, err
 		}
-		if connection != nil && connection.isReady() {
+		if connection != nil && serves(connection) {
 			return connection, nil
 		}
 		select {

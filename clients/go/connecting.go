@@ -161,6 +161,7 @@ func (c *Client) hello() ([]byte, error) {
 	out = wire.AppendText(out, wire.Client, "coagent-client-go/"+Version)
 	out = wire.AppendText(out, wire.Name, c.options.name)
 	out = wire.AppendText(out, wire.Token, token)
+	out = wire.AppendText(out, wire.Features, "signals")
 	return append(out, '}'), nil
 }
 

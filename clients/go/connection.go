@@ -42,6 +42,7 @@ type connection struct {
 
 	// contentBytesMax is valid once welcome is closed; until then it is the protocol's own.
 	contentBytesMax atomic.Int64
+	hasSignals      atomic.Bool // The sidecar takes signals. Likewise.
 	isDraining      atomic.Bool
 
 	mu      sync.Mutex // Guards what follows, and the writer's queue.
@@ -92,10 +93,13 @@ func (c *connection) ended() *Error {
 }
 
 // isReady tells whether new calls may be made here.
-func (c *connection) isReady() bool {
+func (c *connection) isReady() bool { return c.isLinked() && !c.isDraining.Load() }
+
+// isLinked tells whether the sidecar has greeted and is there.
+func (c *connection) isLinked() bool {
 	select {
 	case <-c.welcome:
-		return c.ended() == nil && !c.isDraining.Load()
+		return c.ended() == nil
 	default:
 		return false
 	}

@@ -21,7 +21,7 @@ func TestHelloSaysWhoItIs(t *testing.T) {
 	p := f.accept()
 	hello := p.next("hello")
 	p.is(hello, fields{"op": "hello", "v": 1, "client": "coagent-client-go/" + coagent.Version,
-		"name": "shop", "token": "s3cret"})
+		"name": "shop", "token": "s3cret", "features": "signals"})
 	p.send(fields{"op": "welcome", "v": 1, "connection": "c1", "max_content": 999}, "")
 	client := connecting.ok(t)
 	equal(t, client.URL(), f.url())

@@ -44,6 +44,10 @@ var (
 	ErrCancelled          error = &Error{Code: Cancelled}
 )
 
+// ErrInterrupted is what a call ends with that an interrupt ended, and what an agent's own
+// Interrupted matches.
+var ErrInterrupted error = &Error{Code: Aborted, Reason: "interrupted"}
+
 // Error is a call, a registration or a connection that failed. Returned by an agent, it reaches
 // the caller with the same code, reason, message and details.
 //
@@ -136,6 +140,10 @@ func contextError(ctx context.Context, address string) *Error {
 	err.cause = ctx.Err()
 	if cause := context.Cause(ctx); cause != nil && cause != err.cause {
 		err.cause = &contextCause{ctx.Err(), cause}
+		var interrupted *Interrupted
+		if err.Code == Cancelled && errors.As(cause, &interrupted) {
+			err.Reason = "interrupted"
+		}
 	}
 	return err
 }

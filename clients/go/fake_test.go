@@ -176,7 +176,7 @@ func (p *peer) greet(more ...fields) got {
 	p.t.Helper()
 	hello := p.next("hello")
 	welcome := fields{"op": "welcome", "v": 1, "server": "fake/1", "connection": "c1",
-		"max_content": 16 << 20, "heartbeat_ms": 0}
+		"max_content": 16 << 20, "heartbeat_ms": 0, "features": hello.text("features")}
 	for _, each := range more {
 		for key, value := range each {
 			welcome[key] = value

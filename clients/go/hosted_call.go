@@ -20,15 +20,22 @@ type hostedCall struct {
 	registration *Registration
 	session      *session // Nil where the agent has no instances.
 	id           int64
-	ctx          *callContext
+	ctx          callContext // What the agent's function gets: an interrupt ends it too.
+	lasting      callContext // What only the end of the call ends.
 	request      Request
 	sender       Sender
 	sending      sending
 	input        receiving
 
-	mu          sync.Mutex
-	isEnded     bool // The terminal frame is written, or nobody is there to read it.
+	hooks hookTurns
+
+	mu          sync.Mutex // Guards what follows.
+	isEnded     bool       // The terminal frame is written, or nobody is there to read it.
 	isCancelled bool
+	interrupted *Interrupted // The newest.
+	isDisturbed bool         // An interrupt has ended ctx.
+	failed      error        // What a hook for interrupts failed with: the call's end.
+	own         signalHooks  // Those of this call alone.
 }
 
 func newHostedCall(
@@ -66,7 +73,9 @@ func newHostedCall(
 	if !hasInput {
 		h.input.end(nil)
 	}
-	h.ctx = newCallContext(h, header.Integer(wire.TimeoutMS))
+	deadline := deadlineAfter(header.Integer(wire.TimeoutMS))
+	h.ctx.init(h, deadline)
+	h.lasting.init(h, deadline)
 	return h
 }
 
@@ -126,7 +135,12 @@ func (h *hostedCall) stop(reason *Error) {
 	h.mu.Unlock()
 	h.sending.close(&err)
 	h.input.end(&err)
-	h.ctx.end(kind, &err)
+	h.endContexts(kind, &err)
+}
+
+func (h *hostedCall) endContexts(err, cause error) {
+	h.ctx.end(err, cause)
+	h.lasting.end(err, cause)
 }
 
 func (h *hostedCall) grant(bytes int64) {
@@ -149,31 +163,33 @@ func (h *hostedCall) run() {
 		h.client.options.logger.Error("coagent: an agent panicked", "agent", h.request.address,
 			"panic", panicked.value, "stack", string(panicked.stack))
 	} else if err != nil {
-		h.client.options.logger.LogAttrs(h.ctx, slog.LevelDebug, "coagent: an agent failed",
+		h.client.options.logger.LogAttrs(&h.ctx, slog.LevelDebug, "coagent: an agent failed",
 			slog.String("agent", h.request.address), slog.Any("error", err))
 	}
 	h.end(err)
-	h.ctx.end(context.Canceled, errEnded())
+	h.endContexts(context.Canceled, errEnded())
 }
 
 // handle runs the agent's function, in the session that the call belongs to.
 func (h *hostedCall) handle() error {
 	agent := h.registration.agent
+	if h.session != nil {
+		defer h.client.hosting.left(h.session, h.request.address)
+	}
 	operation, err := agent.operation(h)
 	if err != nil {
 		return err
 	}
 	var instance any
 	if h.session != nil {
-		if instance, err = h.session.activated(h.ctx); err != nil {
+		if instance, err = h.session.activated(&h.ctx); err != nil {
 			return err
 		}
-		defer h.client.hosting.left(h.session, h.request.address)
 	}
-	if err := operation.run(h.ctx, instance, &h.request, &h.sender); err != nil {
+	if err := operation.run(&h.ctx, instance, &h.request, &h.sender); err != nil {
 		return err
 	}
-	err = h.sending.end(h.ctx)
+	err = h.sending.end(&h.lasting)
 	if errors.Is(err, errInputEnded()) {
 		err = nil // The last message was sent as such.
 	}
@@ -186,11 +202,17 @@ func (h *hostedCall) end(err error) {
 	// What came when the last message was on its way does not make it end twice.
 	hadEnded := h.isEnded || h.sending.hasEnded()
 	h.isEnded = true
-	if h.isCancelled && err == nil {
+	switch {
+	case h.isCancelled && err == nil:
 		err = context.Canceled
+	case h.isCancelled:
+	case h.failed != nil:
+		err = h.failed
+	case h.isDisturbed && isInterruption(err):
+		err = errInterrupted()
 	}
 	h.mu.Unlock()
-	failed := endedError(h.ctx, err)
+	failed := endedError(&h.lasting, err)
 	h.sending.close(errEnded())
 	h.input.end(errEnded())
 	h.connection.endID(h.id)

@@ -54,7 +54,7 @@ func TestWhatIsNotKnownIsIgnored(t *testing.T) {
 	client, p := linked(t)
 	calling := begin(func() (*value, error) { return client.Call(within(t), "a", nil) })
 	id := p.next("call").id()
-	p.send(`{"op":"splice","id":99,"window":"odd"}`, "content")
+	p.send(`{"op":"later","id":99,"window":"odd"}`, "content")
 	p.send(`{"op":"pong"}`, "")
 	p.send(`{"op":"welcome","v":1}`, "")
 	p.send(`{"op":"hello","v":1}`, "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coagent/coagent/clients/go/internal/wire"
@@ -25,6 +26,10 @@ type session struct {
 	instance any
 	isMade   bool
 	isClosed bool
+	settled  sync.Cond // Signalled as it is made, closed, or left by a call.
+
+	turns hookTurns
+	calls atomic.Int32 // Those that have come and not ended.
 }
 
 // hosting is the host's side of a client: the agents by name, the sessions that live here, and the
@@ -216,10 +221,12 @@ func (h *hosting) claim(call *hostedCall) *session {
 	}
 	if known == nil {
 		known = &session{registration: call.registration, connection: call.connection}
+		known.settled.L = &known.mu
 		if strings.Contains(address, ":") && call.connection.ended() == nil {
 			h.living[address] = known
 		}
 	}
+	known.calls.Add(1)
 	h.mu.Unlock()
 	if replaced != nil {
 		h.start(func() { h.close(replaced, address, "replaced") })
@@ -243,11 +250,26 @@ func (s *session) activated(ctx context.Context) (any, error) {
 		return nil, activationError(err)
 	}
 	s.instance, s.isMade = instance, true
+	s.settled.Broadcast()
 	return instance, nil
+}
+
+// current is the instance, once it is made; nil where no call is about to have it made.
+func (s *session) current() any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.isMade && !s.isClosed && s.calls.Load() > 0 {
+		s.settled.Wait()
+	}
+	return s.instance
 }
 
 // left is that a call has ended; without a session, so has its instance.
 func (h *hosting) left(s *session, address string) {
+	s.mu.Lock()
+	s.calls.Add(-1)
+	s.settled.Broadcast()
+	s.mu.Unlock()
 	if !strings.Contains(address, ":") {
 		h.close(s, address, "ended")
 	}
@@ -258,6 +280,7 @@ func (h *hosting) close(s *session, address, reason string) {
 	s.mu.Lock()
 	instance := s.instance
 	s.instance, s.isClosed = nil, true
+	s.settled.Broadcast()
 	s.mu.Unlock()
 	closer, ok := instance.(SessionCloser)
 	if !ok {

@@ -57,6 +57,21 @@ type MessageOption func(*callOptions)
 func (f MessageOption) applyToCall(o *callOptions) { f(o) }
 func (f MessageOption) applyToSend(o *callOptions) { f(o) }
 
+// OriginOption is an option of the verbs that call, send, publish and signal.
+type OriginOption func(*callOptions)
+
+func (f OriginOption) applyToCall(o *callOptions)    { f(o) }
+func (f OriginOption) applyToSend(o *callOptions)    { f(o) }
+func (f OriginOption) applyToPublish(o *callOptions) { f(o) }
+func (f OriginOption) applyToSignal(o *callOptions)  { f(o) }
+
+// AckOption is an option of the verbs that send, publish and signal.
+type AckOption func(*callOptions)
+
+func (f AckOption) applyToSend(o *callOptions)    { f(o) }
+func (f AckOption) applyToPublish(o *callOptions) { f(o) }
+func (f AckOption) applyToSignal(o *callOptions)  { f(o) }
+
 // DeliveryOption is an option of Send and Publish.
 type DeliveryOption func(*callOptions)
 
@@ -115,13 +130,13 @@ func WithTrace(trace string) MessageOption {
 }
 
 // WithSender says which agent calls: one that is registered on this client.
-func WithSender(address string) MessageOption {
+func WithSender(address string) OriginOption {
 	return func(o *callOptions) { o.sender = address }
 }
 
 // WithoutParent makes the call as if no other were being handled: no child of it. The context it is
 // made with ends it as any other.
-func WithoutParent() MessageOption {
+func WithoutParent() OriginOption {
 	return func(o *callOptions) { o.isOrphan = true }
 }
 
@@ -153,10 +168,10 @@ func WithoutTimeout() CallOption {
 	return callOption(func(o *callOptions) { o.hasNoLimit = true })
 }
 
-// WithoutAck has Send and Publish not wait until the sidecar has the message where it belongs: what
-// is lost is lost.
-func WithoutAck() DeliveryOption {
-	return DeliveryOption(func(o *callOptions) { o.isUnacked = true })
+// WithoutAck has Send, Publish and the verbs that signal not wait until the message is where it
+// belongs: what is lost is lost.
+func WithoutAck() AckOption {
+	return AckOption(func(o *callOptions) { o.isUnacked = true })
 }
 
 // Observe marks a message to take note of, not to act on.

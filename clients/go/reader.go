@@ -3,6 +3,8 @@ package coagent
 import (
 	"errors"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/coagent/coagent/clients/go/internal/wire"
 )
@@ -67,6 +69,10 @@ func (c *connection) onFrame(header *wire.Header, content []byte) bool {
 	case "cancel":
 		if e := c.endpoint(id); e != nil {
 			e.onCancel(header.Text(wire.Reason))
+		}
+	case "signal":
+		if c.takes(id) {
+			c.client.hosting.signalled(c, id, header, content)
 		}
 	case "ping":
 		c.writePing("pong")
@@ -153,6 +159,7 @@ func (c *connection) onWelcome(header *wire.Header) {
 	if ms := header.Integer(wire.HeartbeatMS); ms > 0 {
 		c.startHeartbeat(ms)
 	}
+	c.hasSignals.Store(slices.Contains(strings.Fields(header.Text(wire.Features)), "signals"))
 	close(c.welcome)
 	c.client.welcomed()
 }

@@ -25,6 +25,7 @@ type registerOptions struct {
 	hasIdle            bool
 	isExclusive        bool
 	topics             []string
+	hooks              signalHooks
 }
 
 type registerOption func(*registerOptions)
@@ -74,6 +75,8 @@ type Registration struct {
 	header  []byte
 	content []byte
 	topics  []string
+	hooks   signalHooks
+	turns   hookTurns
 
 	mu          sync.Mutex // Guards what follows.
 	connection  *connection
@@ -174,6 +177,7 @@ func newRegistration(
 	}
 	return &Registration{
 		client: c, name: name, agent: spec, header: out, content: content, topics: chosen.topics,
+		hooks:    chosen.hooks,
 		answered: make(chan struct{}), ended: make(chan struct{}),
 	}, nil
 }

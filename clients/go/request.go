@@ -25,7 +25,8 @@ type Request struct {
 	topic         string
 	source        string
 
-	once    sync.Once
+	mu      sync.Mutex // Guards what follows; held while somebody waits for the first message.
+	isRead  bool
 	message *Message
 	err     error
 }
@@ -93,13 +94,19 @@ func (r *Request) TimeLeft() (time.Duration, bool) {
 // Message is the first message of the input, for which it waits if it is still to come. It is
 // empty if there is none.
 func (r *Request) Message() (*Message, error) {
-	r.once.Do(func() {
-		r.message, r.err = r.call.input.next(r.call.ctx)
-		if r.err == io.EOF {
-			r.message, r.err = &Message{ContentType: JSON}, nil
-		}
-	})
-	return r.message, r.err
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.isRead {
+		return r.message, r.err
+	}
+	message, err := r.call.input.next(&r.call.ctx)
+	if err == io.EOF {
+		message, err = &Message{ContentType: JSON}, nil
+	}
+	if err == nil || r.call.lasting.Err() != nil { // Else it is still to come.
+		r.isRead, r.message, r.err = true, message, err
+	}
+	return message, err
 }
 
 // Decode reads the first message into what value points to; see Message.Decode. Its error is for
@@ -129,7 +136,7 @@ func (r *Request) Next(ctx context.Context) (*Message, error) { return r.call.in
 func (r *Request) Messages() iter.Seq2[*Message, error] {
 	return func(yield func(*Message, error) bool) {
 		for {
-			message, err := r.Next(r.call.ctx)
+			message, err := r.Next(&r.call.ctx)
 			if err == io.EOF || !yield(message, err) || err != nil {
 				return
 			}
@@ -138,7 +145,7 @@ func (r *Request) Messages() iter.Seq2[*Message, error] {
 }
 
 // Sender is where an agent sends its reply. A message waits there until the caller's window takes
-// it. Several goroutines may use it; a message is never cut by another.
+// it; an interrupt of the call does not end that. Several goroutines may use it; a message is never cut by another.
 type Sender struct {
 	call *hostedCall
 }
@@ -150,6 +157,8 @@ func (s *Sender) Send(ctx context.Context, body any) error {
 	if err != nil {
 		return err
 	}
+	ctx, end := s.call.replying(ctx)
+	defer end()
 	return s.call.sending.send(ctx, &message, false)
 }
 
@@ -159,6 +168,8 @@ func (s *Sender) SendLast(ctx context.Context, body any) error {
 	if err != nil {
 		return err
 	}
+	ctx, end := s.call.replying(ctx)
+	defer end()
 	return s.call.sending.send(ctx, &message, true)
 }
 
@@ -169,11 +180,15 @@ func (s *Sender) SendPart(ctx context.Context, piece any) error {
 	if err != nil {
 		return err
 	}
+	ctx, end := s.call.replying(ctx)
+	defer end()
 	return s.call.sending.sendPart(ctx, &message)
 }
 
 // SendError sends an error at this position of the stream, which goes on behind it.
 func (s *Sender) SendError(ctx context.Context, err error) error {
+	ctx, end := s.call.replying(ctx)
+	defer end()
 	return s.call.sending.sendError(ctx, asError(err))
 }
 
@@ -183,7 +198,7 @@ func (s *Sender) Forward(ctx context.Context, to string, body any, options ...Ca
 	for message, err := range s.call.client.Stream(ctx, to, body, options...) {
 		switch {
 		case err == nil:
-			err = s.call.sending.send(ctx, message, false)
+			err = s.Send(ctx, message)
 		case message != nil:
 			err = s.SendError(ctx, err)
 		}

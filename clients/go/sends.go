@@ -18,6 +18,7 @@ type ownSend struct {
 	header  []byte
 	content []byte
 	parent  *hostedCall
+	target  *signalTarget // Of a signal.
 }
 
 // deliver writes it, as a child of the call that is handled, if that is one of the client's. Unless
@@ -49,8 +50,23 @@ func (s *ownSend) deliver(ctx context.Context, handled *hostedCall, isAcked bool
 	}
 }
 
-// ready waits for the connection to send it on.
-func (s *ownSend) ready(ctx context.Context) (*connection, error) {
+// ready waits for the connection to send it on, and gives the id of a call that is signalled.
+func (s *ownSend) ready(ctx context.Context) (connection *connection, call int64, err error) {
+	if s.target != nil {
+		connection, call, err = s.target.ready(ctx, s)
+	} else {
+		connection, err = s.connected(ctx)
+	}
+	if err == nil {
+		err = connection.waitSpace(ctx)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = contextError(ctx, s.to)
+	}
+	return connection, call, err
+}
+
+func (s *ownSend) connected(ctx context.Context) (*connection, error) {
 	if s.parent != nil {
 		if s.parent.connection.ended() != nil {
 			return nil, failure(Cancelled, "parent_ended",
@@ -58,18 +74,14 @@ func (s *ownSend) ready(ctx context.Context) (*connection, error) {
 		}
 		return s.parent.connection, nil
 	}
-	connection, err := s.client.connected(ctx)
-	if err == nil {
-		err = connection.waitSpace(ctx)
-	}
-	if err != nil && ctx.Err() != nil {
-		return nil, contextError(ctx, s.to)
-	}
-	return connection, err
+	return s.client.connected(ctx)
 }
 
-func (s *ownSend) rest(out []byte) []byte {
+func (s *ownSend) rest(out []byte, call int64) []byte {
 	out = append(out, s.header...)
+	if s.target != nil && s.target.call != nil {
+		out = wire.AppendInteger(out, wire.Call, call)
+	}
 	if s.parent != nil {
 		out = wire.AppendInteger(out, wire.Parent, s.parent.id)
 	}
@@ -78,23 +90,23 @@ func (s *ownSend) rest(out []byte) []byte {
 
 // forgotten writes it without an id: nothing is heard of it.
 func (s *ownSend) forgotten(ctx context.Context) error {
-	connection, err := s.ready(ctx)
+	connection, call, err := s.ready(ctx)
 	if err != nil {
 		return err
 	}
 	return connection.write(s.content, func(out []byte) []byte {
-		return append(s.rest(append(append(append(out, `{"op":"`...), s.op...), '"')), '}')
+		return append(s.rest(append(append(append(out, `{"op":"`...), s.op...), '"'), call), '}')
 	})
 }
 
 // acknowledged writes it and waits for the answer.
 func (s *ownSend) acknowledged(ctx context.Context) error {
-	connection, err := s.ready(ctx)
+	connection, call, err := s.ready(ctx)
 	if err != nil {
 		return err
 	}
 	ack := &acknowledgement{connection: connection, to: s.to, answer: make(chan error, 1)}
-	if err := ack.open(s); err != nil {
+	if err := ack.open(s, call); err != nil {
 		return err
 	}
 	select {
@@ -102,6 +114,9 @@ func (s *ownSend) acknowledged(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 		// The answer will come, and end the id; it is what was sent that cannot be taken back.
+		if s.target != nil {
+			connection.writeCancel(ack.id) // That of a signal may be far off.
+		}
 		return contextError(ctx, s.to)
 	}
 }
@@ -117,10 +132,12 @@ type acknowledgement struct {
 }
 
 // open writes the message. What arrives waits until the id is known.
-func (a *acknowledgement) open(s *ownSend) error {
+func (a *acknowledgement) open(s *ownSend, call int64) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	id, err := a.connection.openID(a, s.op, s.content, s.rest)
+	id, err := a.connection.openID(a, s.op, s.content, func(out []byte) []byte {
+		return s.rest(out, call)
+	})
 	a.id = id
 	return err
 }

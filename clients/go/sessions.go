@@ -70,7 +70,7 @@ func sessionOperation[S, In, Out any](
 // Sessions is an agent with an instance for each session, `name:session`, made by its first
 // message; a call without a session gets one of its own. One call at a time runs in a session,
 // unless WithSessionConcurrency says otherwise. An instance that is a SessionCloser hears of its
-// end. A message without a type goes to the only operation, if there is but one.
+// end, a SessionInterrupter of interrupts, a SessionSignaler of the agent's own signals. A message without a type goes to the only operation, if there is but one.
 //
 // The context of make is that of the call which creates the session; FromContext finds it.
 func Sessions[S any](
@@ -85,7 +85,12 @@ type sessionsAgent[S any] struct {
 }
 
 func (a sessionsAgent[S]) spec(name string) (*agentSpec, error) {
-	spec := &agentSpec{make: func(ctx context.Context) (any, error) { return a.make(ctx) }}
+	instance := reflect.TypeFor[S]()
+	spec := &agentSpec{
+		make:            func(ctx context.Context) (any, error) { return a.make(ctx) },
+		takesSignals:    instance.Implements(reflect.TypeFor[SessionSignaler]()),
+		takesInterrupts: instance.Implements(reflect.TypeFor[SessionInterrupter]()),
+	}
 	seen := map[string]bool{}
 	for _, each := range a.operations {
 		if each.operation.name == "" || seen[each.operation.name] {

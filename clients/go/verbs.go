@@ -136,7 +136,7 @@ func (c *Client) begin(
 		address: to, isOpen: kind.isOpen, isLazy: chosen.isLazy, window: chosen.window,
 	}
 	handled := chosen.handled(ctx)
-	if handled != nil && chosen.isDetached && ctx.Done() == handled.ctx.Done() {
+	if handled != nil && chosen.isDetached && handled.endsWith(ctx) {
 		ctx = context.WithoutCancel(ctx)
 	}
 	if err := c.describe(&request, body, &chosen, handled); err != nil {

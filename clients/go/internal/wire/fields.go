@@ -163,7 +163,7 @@ func (h *Header) reset() {
 func known(op string) bool {
 	switch op {
 	case "hello", "welcome", "ping", "pong", "goodbye", "register", "ok", "call", "data", "error",
-		"cancel", "credit", "send", "close":
+		"cancel", "credit", "send", "close", "publish", "subscribe", "signal", "splice":
 		return true
 	}
 	return false
