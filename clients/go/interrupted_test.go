@@ -89,7 +89,6 @@ func TestAnInterruptThatEscapesEndsTheCallAborted(t *testing.T) {
 			return nil, escape(ctx, client)
 		}))
 		id := p.call("a", "")
-		p.nothing()
 		signal := p.interrupt(id, "stop")
 		ops := map[string]got{}
 		for len(ops) < 2 || ops["error"].header == nil {

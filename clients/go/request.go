@@ -145,7 +145,8 @@ func (r *Request) Messages() iter.Seq2[*Message, error] {
 }
 
 // Sender is where an agent sends its reply. A message waits there until the caller's window takes
-// it; an interrupt of the call does not end that. Several goroutines may use it; a message is never cut by another.
+// it; an interrupt of the call does not end that. Several goroutines may use it; a message is never
+// cut by another.
 type Sender struct {
 	call *hostedCall
 }

@@ -70,7 +70,8 @@ func sessionOperation[S, In, Out any](
 // Sessions is an agent with an instance for each session, `name:session`, made by its first
 // message; a call without a session gets one of its own. One call at a time runs in a session,
 // unless WithSessionConcurrency says otherwise. An instance that is a SessionCloser hears of its
-// end, a SessionInterrupter of interrupts, a SessionSignaler of the agent's own signals. A message without a type goes to the only operation, if there is but one.
+// end, a SessionInterrupter of interrupts, a SessionSignaler of the agent's own signals. A message
+// without a type goes to the only operation, if there is but one.
 //
 // The context of make is that of the call which creates the session; FromContext finds it.
 func Sessions[S any](

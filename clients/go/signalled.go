@@ -90,6 +90,7 @@ func (h *hosting) signalled(c *connection, id int64, header *wire.Header, conten
 		Sender:  header.Text(wire.From),
 		Address: header.Text(wire.To),
 	}}
+	isOwn := strings.ContainsRune(arrived.signal.Name, '.')
 	if header.Has(wire.Call) {
 		call, _ := c.endpoint(header.Integer(wire.Call)).(*hostedCall)
 		if call == nil {
@@ -109,6 +110,8 @@ func (h *hosting) signalled(c *connection, id int64, header *wire.Header, conten
 	}
 	h.mu.Unlock()
 	switch {
+	case !isOwn:
+		arrived.answer(unhandledSignal(arrived.signal)) // Calls are what can be interrupted.
 	case s != nil:
 		s.signalled(arrived)
 	case registration != nil && registration.hooks.signal != nil:
@@ -211,8 +214,8 @@ func (s *session) takeSignal(arrived *arrivedSignal, call *hostedCall) error {
 // signalled takes a signal for a call that is handled here.
 func (h *hostedCall) signalled(arrived *arrivedSignal) {
 	if arrived.signal.Name == "interrupt" {
+		arrived.answer(nil) // Before what the agent may say to it.
 		h.interrupt(&Interrupted{*arrived.signal})
-		arrived.answer(nil)
 		return
 	}
 	hosting, registration := h.client.hosting, h.registration
@@ -220,6 +223,8 @@ func (h *hostedCall) signalled(arrived *arrivedSignal) {
 	own := h.own.signal
 	h.mu.Unlock()
 	switch {
+	case !strings.ContainsRune(arrived.signal.Name, '.'):
+		arrived.answer(unhandledSignal(arrived.signal)) // A word of a later version.
 	case own != nil:
 		h.hooks.add(hosting, func() { arrived.answer(arrived.call(&h.lasting, own)) })
 	case h.session != nil && registration.agent.takesSignals:

@@ -39,8 +39,9 @@ func TestSignalsSayWhomTheyConcern(t *testing.T) {
 		func() error { return client.InterruptRun(ctx, "job", []byte("b")) })
 	signalling(t, p, fields{"op": "signal", "run": "job", "name": "cancel"}, "",
 		func() error { return client.CancelRun(ctx, "job") })
+	null := coagent.Message{Content: []byte("null")}
 	signalling(t, p, fields{"op": "signal", "run": "job", "name": "a.b"}, "null",
-		func() error { return client.SignalRun(ctx, "job", "a.b", coagent.Message{Content: []byte("null")}) })
+		func() error { return client.SignalRun(ctx, "job", "a.b", null) })
 }
 
 func TestAReplyIsSignalledByItsCall(t *testing.T) {

@@ -23,10 +23,10 @@ func (d *driver) agent(c command) coagent.Agent {
 	case "scripted":
 		return coagent.Handler(
 			func(ctx context.Context, request *coagent.Request, out *coagent.Sender) error {
-				return d.handle(ctx, request, out, c.Stubborn, "")
+				return d.handle(ctx, request, out, c, "")
 			})
 	case "sessions":
-		return d.sessions(c.Stubborn)
+		return d.sessions(c)
 	case "operations":
 		return coagent.Sessions(
 			func(context.Context) (*counter, error) { return &counter{}, nil },

@@ -79,12 +79,19 @@ func (d *driver) calling(ctx context.Context, begin func(), c command) (object, 
 	return nil, nil
 }
 
+// messageOption is one of every verb that says a message.
+type messageOption interface {
+	coagent.CallOption
+	coagent.SendOption
+	coagent.PublishOption
+}
+
 // parent is the context to call with: that of the call named by `under`, which the command's own
 // cancellation ends as well.
 func (d *driver) parent(
 	ctx context.Context, c command,
-) (context.Context, []coagent.MessageOption, error) {
-	options := []coagent.MessageOption{
+) (context.Context, []messageOption, error) {
+	options := []messageOption{
 		coagent.WithExt(c.Ext), coagent.WithTrace(c.Trace), coagent.WithSender(c.Sender),
 	}
 	if c.Under == "" {
@@ -96,13 +103,13 @@ func (d *driver) parent(
 	if handled == nil {
 		return nil, nil, fmt.Errorf("no call %q", c.Under)
 	}
-	if c.Do != "call" && c.Do != "send" && c.Do != "publish" {
-		return handled.ctx, options, nil
+	if c.Do == "stream" || c.Do == "open" {
+		return handled.ctx(), options, nil
 	}
 	if c.Detach { // What ends the parent does not count.
-		return handledContext{ctx, handled.ctx}, options, nil
+		return handledContext{ctx, handled.ctx()}, options, nil
 	}
-	joined, cancel := context.WithCancelCause(handled.ctx)
+	joined, cancel := context.WithCancelCause(handled.ctx())
 	context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	return joined, options, nil
 }
@@ -120,7 +127,7 @@ func (h handledContext) Value(key any) any {
 	return h.handled.Value(key)
 }
 
-func callOptions(c command, common []coagent.MessageOption) []coagent.CallOption {
+func callOptions(c command, common []messageOption) []coagent.CallOption {
 	var options []coagent.CallOption
 	for _, option := range common {
 		options = append(options, option)
@@ -137,7 +144,7 @@ func callOptions(c command, common []coagent.MessageOption) []coagent.CallOption
 	return options
 }
 
-func sendOptions(c command, common []coagent.MessageOption) []coagent.SendOption {
+func sendOptions(c command, common []messageOption) []coagent.SendOption {
 	var options []coagent.SendOption
 	for _, option := range common {
 		options = append(options, option)

@@ -46,6 +46,11 @@ type command struct {
 	Agent    string  `json:"agent"`
 	Stubborn bool    `json:"stubborn"`
 
+	Run        string `json:"run"`
+	Interrupts string `json:"interrupts"`
+	HookFails  string `json:"hook_fails"`
+	Signals    any    `json:"signals"`
+
 	TimeoutMS *float64 `json:"timeout_ms"`
 
 	Namespace    string            `json:"namespace"`
@@ -76,7 +81,12 @@ func (d *driver) perform(ctx context.Context, begin func(), c command) (object, 
 		begin()
 		return nil, d.close(ctx, c)
 	case "cancel":
+		if c.Client != "" {
+			return nil, d.signal(ctx, begin, c)
+		}
 		return nil, d.cancel(c)
+	case "signal", "interrupt", "pause", "resume":
+		return nil, d.signal(ctx, begin, c)
 	case "register":
 		return nil, d.register(own, c)
 	case "call", "stream", "open", "send":
@@ -178,7 +188,7 @@ func (d *driver) register(ctx context.Context, c command) error {
 	if c.Exclusive {
 		options = append(options, coagent.Exclusive())
 	}
-	registration, err := client.Register(ctx, c.Name, agent, options...)
+	registration, err := client.Register(ctx, c.Name, agent, append(options, d.hooks(c)...)...)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ type driver struct {
 	registrations map[string]*coagent.Registration
 	streams       map[string]stream
 	calls         map[string]*scriptedCall
+	names         map[*coagent.Request]string
 	running       map[int]context.CancelFunc
 	lastCall      int
 	lastInstance  int
@@ -48,6 +49,7 @@ func main() {
 		registrations: map[string]*coagent.Registration{},
 		streams:       map[string]stream{},
 		calls:         map[string]*scriptedCall{},
+		names:         map[*coagent.Request]string{},
 		running:       map[int]context.CancelFunc{},
 	}
 	d.emit(object{"event": "ready", "language": language})

@@ -12,7 +12,7 @@ import (
 
 // scriptedCall is a call that does what the runner says next.
 type scriptedCall struct {
-	ctx     context.Context
+	ended   context.Context // What the library gave the handler.
 	request *coagent.Request
 	out     *coagent.Sender
 	mu      sync.Mutex
@@ -24,23 +24,32 @@ type scriptedCall struct {
 // finish ends the call; only the first counts.
 func (s *scriptedCall) finish(err error) { s.once.Do(func() { s.result <- err }) }
 
+// ctx is what to call and wait with: once an interrupt is taken, what only the call's end ends.
+func (s *scriptedCall) ctx() context.Context {
+	if interruptOf(s.ended) != nil {
+		return s.request.Uninterrupted()
+	}
+	return s.ended
+}
+
 // release ends a call that nobody will tell to.
 func (s *scriptedCall) release() { s.finish(context.Canceled) }
 
 // handle runs a scripted call.
 func (d *driver) handle(
-	ctx context.Context, request *coagent.Request, out *coagent.Sender, isStubborn bool,
+	ctx context.Context, request *coagent.Request, out *coagent.Sender, c command,
 	instance string,
 ) error {
-	call := &scriptedCall{ctx: ctx, request: request, out: out, result: make(chan error, 1)}
+	call := &scriptedCall{ended: ctx, request: request, out: out, result: make(chan error, 1)}
 	d.mu.Lock()
 	d.lastCall++
 	name := fmt.Sprintf("h%d", d.lastCall)
-	d.calls[name] = call
+	d.calls[name], d.names[request] = call, name
 	d.mu.Unlock()
 	defer func() {
 		d.mu.Lock()
 		delete(d.calls, name)
+		delete(d.names, request)
 		d.mu.Unlock()
 	}()
 	told, err := calledJSON(request)
@@ -52,13 +61,23 @@ func (d *driver) handle(
 		told["instance"] = instance
 	}
 	d.emit(told)
-	select {
-	case err := <-call.result:
-		return err
-	case <-ctx.Done():
+	for {
+		select {
+		case err := <-call.result:
+			return err
+		case <-ctx.Done():
+		}
+		interrupted := interruptOf(ctx)
+		if interrupted == nil {
+			break
+		}
+		if err := d.interrupted(name, interrupted); err != nil || c.Interrupts != "go_on" {
+			return errors.Join(err, context.Cause(ctx))
+		}
+		ctx = request.Uninterrupted()
 	}
 	d.emit(object{"event": "cancelled", "call": name})
-	if isStubborn {
+	if c.Stubborn {
 		return <-call.result
 	}
 	return context.Cause(ctx)
@@ -151,7 +170,7 @@ func (s *scriptedCall) step(ctx context.Context, c command) error {
 			return err
 		}
 		// It ends with the call, not with the command.
-		s.finish(s.out.Forward(begunContext{s.ctx, ctx.(begunContext).begin}, c.To, body))
+		s.finish(s.out.Forward(begunContext{s.ctx(), ctx.(begunContext).begin}, c.To, body))
 		return nil
 	}
 	if c.Body == nil {
@@ -166,7 +185,7 @@ func (s *scriptedCall) step(ctx context.Context, c command) error {
 	case c.Do == "answer":
 		err := s.out.SendLast(ctx, message)
 		s.finish(err)
-		if s.ctx.Err() != nil {
+		if s.ctx().Err() != nil {
 			return nil
 		}
 		return err
@@ -175,7 +194,7 @@ func (s *scriptedCall) step(ctx context.Context, c command) error {
 	default:
 		err = s.out.Send(ctx, message)
 	}
-	if s.ctx.Err() != nil {
+	if s.ctx().Err() != nil {
 		return nil // What a cancelled call would send goes nowhere.
 	}
 	return err
@@ -208,28 +227,39 @@ func (o ordinary) Unwrap() error { return o.cause }
 
 // scriptedSession is an instance of the agent `sessions`.
 type scriptedSession struct {
-	driver     *driver
-	name       string
-	isStubborn bool
+	driver  *driver
+	name    string
+	command command
 }
 
-func (d *driver) sessions(isStubborn bool) coagent.Agent {
+func (d *driver) sessions(c command) coagent.Agent {
 	open := func(ctx context.Context) (*scriptedSession, error) {
 		d.mu.Lock()
 		d.lastInstance++
-		s := &scriptedSession{d, fmt.Sprintf("i%d", d.lastInstance), isStubborn}
+		s := &scriptedSession{d, fmt.Sprintf("i%d", d.lastInstance), c}
 		d.mu.Unlock()
 		request, _ := coagent.FromContext(ctx)
 		d.emit(object{"event": "opened", "instance": s.name, "address": request.Address()})
 		return s, nil
 	}
-	return coagent.Sessions(open, coagent.HandlerOperation("handle", (*scriptedSession).handle))
+	if c.Signals == nil {
+		return coagent.Sessions(open, coagent.HandlerOperation("handle", (*scriptedSession).handle))
+	}
+	openSignalled := func(ctx context.Context) (*signalledSession, error) {
+		s, err := open(ctx)
+		return &signalledSession{s}, err
+	}
+	handle := func(s *signalledSession, ctx context.Context, request *coagent.Request,
+		out *coagent.Sender) error {
+		return s.handle(ctx, request, out)
+	}
+	return coagent.Sessions(openSignalled, coagent.HandlerOperation("handle", handle))
 }
 
 func (s *scriptedSession) handle(
 	ctx context.Context, request *coagent.Request, out *coagent.Sender,
 ) error {
-	return s.driver.handle(ctx, request, out, s.isStubborn, s.name)
+	return s.driver.handle(ctx, request, out, s.command, s.name)
 }
 
 // Closed is the close hook.
