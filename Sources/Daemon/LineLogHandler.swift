@@ -6,6 +6,8 @@ internal import Wire
 ///     2026-01-31T23:59:59.042Z notice   ready listen=unix:/run/user/1000/coagent/coagentd.sock
 ///     {"time":"2026-01-31T23:59:59.042Z","level":"notice","message":"ready","listen":["unix:…"]}
 struct LineLogHandler: LogHandler {
+  private static let lineBytesMax = DescriptorLogWriter.lineBytesMax
+
   var logLevel: Logger.Level
   var metadata: Logger.Metadata = [:]
   let format: Configuration.LogFormat
@@ -70,10 +72,15 @@ struct LineLogHandler: LogHandler {
   private static func jsonLine(
     _ time: String, _ level: Logger.Level, _ message: String, _ fields: [Field]
   ) -> [UInt8] {
-    var line =
-      "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"message\":\"\(escaped(message))\""
-    for field in fields { line += ",\"\(escaped(field.key))\":" + json(field.value) }
-    return Array(line.utf8) + [0x7D, 0x0A]
+    let head = "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"message\":\""
+    var tail = "\""
+    for field in fields { tail += ",\"\(escaped(field.key))\":" + json(field.value) }
+    tail += "}\n"
+    // A line that is too long for the writer is still an object: its message gives way to its
+    // fields, unless these alone are too long.
+    if head.utf8.count + tail.utf8.count > Self.lineBytesMax { tail = "\",\"cut\":true}\n" }
+    let room = Self.lineBytesMax - head.utf8.count - tail.utf8.count
+    return Array((head + escaped(message, within: room) + tail).utf8)
   }
 
   private static func json(_ value: Logger.MetadataValue) -> String {
@@ -89,6 +96,20 @@ struct LineLogHandler: LogHandler {
         .joined(separator: ",") + "}"
     }
   }
+}
+
+/// As much of the text as takes that many bytes escaped, with a mark where it is cut.
+private func escaped(_ text: String, within roomBytes: Int) -> String {
+  let whole = escaped(text)
+  if whole.utf8.count <= roomBytes { return whole }
+  let mark = "…"
+  var leftBytes = roomBytes - mark.utf8.count
+  let end = text.unicodeScalars.firstIndex { scalar in
+    let isMarked = scalar == "\"" || scalar == "\\"
+    leftBytes -= scalar.value < 0x20 ? 6 : isMarked ? 2 : UTF8.width(scalar)
+    return leftBytes < 0
+  }
+  return escaped(String(text[..<(end ?? text.endIndex)])) + mark
 }
 
 private func escaped(_ text: String) -> String {

@@ -70,6 +70,23 @@ final class LogRecorder: LogWriter {
     #expect(value["ratio"] == .text("1.5"))
   }
 
+  @Test(arguments: ["x", "é", "\"", "\u{1}", "\\", "🚲"])
+  func jsonLinesThatAreTooLongAreStillJSON(_ character: String) throws {
+    let recorder = LogRecorder()
+    let long = String(repeating: character, count: 5_000)
+    let logger = self.logger(.json, recorder)
+    logger.info("\(long)", metadata: ["stream": "output"])
+    logger.info("short", metadata: ["peer": "\(long)"])
+    let lines = recorder.text
+    #expect(lines.allSatisfy { $0.utf8.count <= DescriptorLogWriter.lineBytesMax })
+    #expect(lines[0].utf8.count > DescriptorLogWriter.lineBytesMax - 12)
+    #expect(lines[0].hasSuffix("…\",\"stream\":\"output\"}\n"))
+    #expect(lines[1].hasSuffix("\"message\":\"short\",\"cut\":true}\n"))
+    let message = try #require(SpelledJSON(parsing: lines[0])["message"]?.string)
+    #expect(message.dropLast().allSatisfy { String($0) == character })
+    #expect(try SpelledJSON(parsing: lines[1])["message"] == .text("short"))
+  }
+
   @Test func levelsBelowTheOneInForceAreNotWritten() {
     let recorder = LogRecorder()
     let logger = self.logger(.text, recorder, level: .warning)

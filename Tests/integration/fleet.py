@@ -106,6 +106,11 @@ class Reply:
     def leave(self) -> None:
         self.begin("leave").result()
 
+    def interrupt(self, body: Fields | None = None) -> None:
+        """Reaches the agent's code for this call; done when it has."""
+        options = {} if body is None else {"body": body}
+        self.begin("interrupt", client="calling", **options).result()
+
 
 class Peer:
     """A process of one language."""
@@ -174,6 +179,36 @@ class Peer:
 
     def open(self, to: str, body: Fields | None = None, **options: Any) -> Reply:
         return self._opened("open", to, body, options)
+
+    def attach(self, run: str, **options: Any) -> Reply:
+        """Reads a run that somebody else may have opened."""
+        options["as"] = fresh("attach")
+        self.run("attach", client="calling", run=run, **options)
+        return Reply(self.driver, options["as"])
+
+    def signal(self, do: str, **fields: Any) -> Pending:
+        """`interrupt`, `cancel`, `pause`, `resume` or `signal`, of a session or a run."""
+        return self.driver.command(do, client="calling", **fields)
+
+    # As a delegator: of a scripted call
+
+    def reply(self, called: Fields, body: Fields, **options: Any) -> Pending:
+        """A message of the reply, on its way."""
+        return self.driver.command("reply", call=called["call"], body=body, **options)
+
+    def delegate(self, called: Fields, to: str, body: Fields | None = None, **options: Any) -> str:
+        """Opens a call that is to be spliced into the reply; gives its name."""
+        name = fresh("delegated")
+        if body is not None:
+            options["body"] = body
+        self.run("delegate", call=called["call"], to=to, **{"as": name}, **options)
+        return name
+
+    def splice(self, called: Fields, delegated: str, **options: Any) -> Pending:
+        return self.driver.command("splice", call=called["call"], of=delegated, **options)
+
+    def hand_off(self, called: Fields, delegated: str) -> None:
+        self.run("hand_off", call=called["call"], of=delegated)
 
     def kill(self) -> None:
         """Ends the process as nothing could foresee."""

@@ -1,10 +1,11 @@
 internal import EventLoop
+internal import Glibc
 
 /// Reads what a worker writes, line by line.
 @LoopActor
 final class WorkerOutput: ByteReader {
-  /// What of a line is passed on; the rest of it is dropped.
-  static let lineBytesMax = 8_192
+  /// What of a line is passed on; the rest of it is dropped. A line of the log has room for it.
+  static let lineBytesMax = 3_072
 
   /// Freed with the end, which comes once and only from the stream.
   private let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 16_384, alignment: 1)
@@ -30,15 +31,20 @@ final class WorkerOutput: ByteReader {
   func lendBuffer() -> UnsafeMutableRawBufferPointer { self.room }
 
   func didRead(_ count: Int) {
-    for byte in self.room[..<count] {
-      if byte == 0x0A {
-        self.endLine()
-      } else if self.line.count < Self.lineBytesMax {
-        self.line.append(byte)
-      } else {
-        self.droppedBytes += 1
-      }
+    var rest = UnsafeRawBufferPointer(rebasing: self.room[..<count])
+    while let start = rest.baseAddress, let end = memchr(start, 0x0A, rest.count) {
+      let length = start.distance(to: UnsafeRawPointer(end))
+      self.take(rest[..<length])
+      self.endLine()
+      rest = UnsafeRawBufferPointer(rebasing: rest[(length + 1)...])
     }
+    self.take(rest[...])
+  }
+
+  private func take(_ bytes: Slice<UnsafeRawBufferPointer>) {
+    let kept = min(bytes.count, Self.lineBytesMax - self.line.count)
+    self.line.append(contentsOf: bytes.prefix(kept))
+    self.droppedBytes += bytes.count - kept
   }
 
   func didEnd(_ error: StreamError?) {
