@@ -91,6 +91,7 @@ class Peer:
                 "connection": "c1",
                 "max_content": 16 * 1024 * 1024,
                 "heartbeat_ms": 0,
+                "features": "signals",
                 **welcome,
             }
         )
@@ -103,6 +104,12 @@ class Peer:
         """Writes a call with the next even id."""
         self.last_id += 2
         self.send({"op": "call", "id": self.last_id, "to": to, **fields}, content)
+        return self.last_id
+
+    def signal(self, name: str, content: bytes = b"", **fields: Any) -> int:
+        """Writes a signal with the next even id."""
+        self.last_id += 2
+        self.send({"op": "signal", "id": self.last_id, "name": name, **fields}, content)
         return self.last_id
 
     async def nothing(self) -> None:
@@ -229,5 +236,18 @@ async def linked() -> AsyncIterator[tuple[Client, Peer]]:
     async with FakeSidecar() as sidecar:
         client = connect(sidecar.url)
         peer = await entered(sidecar, client)
+        yield client, peer
+        await client.aclose()
+
+
+@contextlib.asynccontextmanager
+async def hosting(**agents: Callable[..., Any]) -> AsyncIterator[tuple[Client, Peer]]:
+    """A client that hosts these agents, and the other end of its connection."""
+    async with FakeSidecar() as sidecar:
+        client = connect(sidecar.url)
+        for name, target in agents.items():
+            client.register(name, target)
+        peer = await entered(sidecar, client)
+        await registered(peer, *agents)
         yield client, peer
         await client.aclose()

@@ -45,7 +45,13 @@ async def test_register_says_all_that_was_given() -> None:
         # Hello and register come together, before any welcome.
         hello = await peer.next("hello")
         assert hello.pop("client").startswith("coagent-client-python/")
-        assert hello == {"op": "hello", "v": 1, "name": "me", "token": "secret"}
+        assert hello == {
+            "op": "hello",
+            "v": 1,
+            "features": "signals",
+            "name": "me",
+            "token": "secret",
+        }
         register = await peer.next("register")
         assert register == {
             "op": "register",

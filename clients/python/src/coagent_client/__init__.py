@@ -28,10 +28,12 @@ from ._errors import (
     UnavailableError,
     UnimplementedError,
 )
+from ._hooks import Signal
+from ._interrupts import Interrupted
 from ._local import local
 from ._receiving import MessageReader, PartReader
 from ._registration import Registration
-from ._reply import Exchange, Reply
+from ._reply import Call, Exchange, Reply
 from ._topics import Subscription, TopicMessage
 from ._version import VERSION as __version__
 
@@ -40,6 +42,7 @@ __all__ = [
     "AgentCard",
     "AgentError",
     "AlreadyExistsError",
+    "Call",
     "CancelledCallError",
     "Change",
     "Client",
@@ -48,6 +51,7 @@ __all__ = [
     "Exchange",
     "FailedPreconditionError",
     "InternalError",
+    "Interrupted",
     "InvalidArgumentError",
     "Message",
     "MessageReader",
@@ -60,6 +64,7 @@ __all__ = [
     "RemoteCause",
     "Reply",
     "ResourceExhaustedError",
+    "Signal",
     "Subscription",
     "TopicMessage",
     "UnauthenticatedError",

@@ -28,6 +28,19 @@ def quoted_address(address: str) -> str:
     return f'"{name}"'
 
 
+@lru_cache(maxsize=4096)
+def quoted_run(run: str) -> str:
+    """A run's name as a JSON string; raises InvalidArgumentError if it is none."""
+    spelled = quoted(run)
+    if not 1 <= len(run.encode("utf-8")) <= 128 or _session_forbidden.search(run):
+        raise InvalidArgumentError(
+            f"{run!r:.200}: a run is 1 to 128 bytes without spaces and controls",
+            reason="bad_field",
+            details={"field": "run"},
+        )
+    return spelled
+
+
 def _bad(address: str, why: str) -> InvalidArgumentError:
     return InvalidArgumentError(f"{address!r:.200}: {why}", reason="bad_address")
 

@@ -84,6 +84,10 @@ class OperationSpec:
     def is_streaming(self) -> bool:
         return self.kind in (ASYNC_GENERATOR, GENERATOR)
 
+    @property
+    def is_threaded(self) -> bool:
+        return self.kind in (FUNCTION, GENERATOR)
+
 
 class AgentSpec:
     """The operations of an agent, and the class of its sessions if it has one."""
@@ -160,7 +164,7 @@ def _read(
     description: str,
     names: Mapping[str, Any] | None,
 ) -> OperationSpec:
-    hints = _hints(function, names)
+    hints = hints_of(function, names)
     parameters = list(inspect.signature(function).parameters.values())
     if cls is not None:
         parameters = parameters[1:]
@@ -173,14 +177,14 @@ def _read(
             continue
         if parameter.kind is parameter.KEYWORD_ONLY:
             if parameter.default is parameter.empty:
-                raise TypeError(f"{_name(function)}: {parameter.name} cannot be keyword-only")
+                raise TypeError(f"{name_of(function)}: {parameter.name} cannot be keyword-only")
         elif hint is Context or (hint is Any and parameter.name in ("context", "ctx")):
             arguments.append("context")
         elif parameter.default is not parameter.empty and "body" in arguments:
             break
         elif "body" in arguments or "stream" in arguments:
             raise TypeError(
-                f"{_name(function)} takes more than a message and a Context: {parameter.name}"
+                f"{name_of(function)} takes more than a message and a Context: {parameter.name}"
             )
         elif get_origin(hint) in _INPUT_STREAMS:
             arguments.append("stream")
@@ -192,7 +196,7 @@ def _read(
     kind = _kind(function)
     has_input = body_hint is not REQUIRED
     return OperationSpec(
-        name=name or (hint_name(body_hint) if has_input else "") or _name(function),
+        name=name or (hint_name(body_hint) if has_input else "") or name_of(function),
         description=description or inspect.getdoc(function) or "",
         function=function,
         kind=kind,
@@ -216,7 +220,7 @@ def message_converter(hint: Any) -> Callable[[Fields, bytes], Any]:
     return lambda fields, content: convert(value_of(fields, content))
 
 
-def _hints(function: Callable[..., Any], names: Mapping[str, Any] | None) -> dict[str, Any]:
+def hints_of(function: Callable[..., Any], names: Mapping[str, Any] | None) -> dict[str, Any]:
     target: Any = function.func if isinstance(function, functools.partial) else function
     if not inspect.isroutine(target):
         target = type(target).__call__
@@ -232,7 +236,7 @@ def _hints(function: Callable[..., Any], names: Mapping[str, Any] | None) -> dic
         return typing.get_type_hints(target, localns=local, include_extras=True)
     except NameError as error:
         raise TypeError(
-            f"{_name(function)}: the type hints name something unknown here: {error}"
+            f"{name_of(function)}: the type hints name something unknown here: {error}"
         ) from error
 
 
@@ -263,5 +267,5 @@ def _described(hint: Any) -> Any:
     return Any if hint is Message else hint
 
 
-def _name(function: Callable[..., Any]) -> str:
+def name_of(function: Callable[..., Any]) -> str:
     return getattr(function, "__name__", None) or type(function).__name__

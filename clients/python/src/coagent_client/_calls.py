@@ -42,6 +42,7 @@ class Request:
         "content",
         "deadline",
         "first",
+        "is_detached",
         "is_lazy",
         "is_open",
         "parent",
@@ -60,6 +61,7 @@ class Request:
         self.is_open = False
         """The caller sends messages of its own behind the first."""
         self.is_lazy = False
+        self.is_detached = False
         self.window = WINDOW_DEFAULT
         self.parent: tuple[Connection, int] | None = None
 
@@ -154,15 +156,25 @@ class OwnCall:
         except AgentError:
             return  # The reply says it.
 
-    def cancel(self, reason: str = "") -> None:
+    def cancel(self) -> None:
         """Ends the call here and all below it. Once it has ended, nothing happens."""
-        if self.receiving.ended:
-            return
+        if not self.receiving.ended:
+            self._leave("cancelled", "the caller left the call")
+
+    def interrupt(self) -> None:
+        """The call that this serves was interrupted: as `cancel`, with that reason."""
+        if not self.receiving.ended and not self.request.is_detached:
+            self._leave("interrupted", "the call this serves was interrupted")
+
+    def _leave(self, reason: str, message: str) -> None:
         ident, connection = self.ident, self.connection
         self._forget()
-        self.receiving.end(CancelledCallError("the caller left the call", reason="cancelled"))
+        self.receiving.end(
+            CancelledCallError(message, reason=reason, address=self.request.address)
+        )
         if ident and connection is not None and connection.error is None:
-            connection.write(f'{{"op":"cancel","id":{ident}}}')
+            rest = "" if reason == "cancelled" else f',"reason":"{reason}"'
+            connection.write(f'{{"op":"cancel","id":{ident}{rest}}}')
 
     def begin(self) -> None:
         """A lazy call starts with its first reader."""

@@ -16,13 +16,18 @@ from typing import Any, TypeVar
 from ._address import default_token, default_url, parse_url
 from ._calls import OwnCall
 from ._connection import Connection
-from ._errors import AgentError, FailedPreconditionError, UnavailableError
+from ._errors import (
+    AgentError,
+    DeadlineExceededError,
+    FailedPreconditionError,
+    UnavailableError,
+)
 from ._hosting import Hosting
 from ._registration import Registration
-from ._topic_verbs import TopicVerbs
+from ._signal_verbs import SignalVerbs
 from ._topics import TopicReader
 from ._version import VERSION
-from ._wire import Fields, quoted
+from ._wire import FEATURES, Fields, quoted
 
 C = TypeVar("C", bound="Client")
 
@@ -35,7 +40,7 @@ _CLOSE_S = 5.0
 _FINAL_CODES = ("unauthenticated", "permission_denied", "failed_precondition", "invalid_argument")
 
 
-class Client(TopicVerbs):
+class Client(SignalVerbs):
     """A connection to a sidecar that is made again when it is lost. See `connect`.
 
     All of it belongs to the event loop it was entered on.
@@ -125,6 +130,7 @@ class Client(TopicVerbs):
         where = parse_url(self.url)
         token = self._token if self._token is not None else default_token()
         hello = f'{{"op":"hello","v":1,"client":"coagent-client-python/{VERSION}"'
+        hello += f',"features":"{FEATURES}"'
         if self._name:
             hello += f',"name":{quoted(self._name)}'
         if token:
@@ -227,17 +233,30 @@ class Client(TopicVerbs):
             except asyncio.CancelledError:
                 await self.drain()
 
-    async def wait_connected(self) -> None:
-        """Returns when there is a connection; raises if there will be none."""
-        while not self.is_connected:
+    async def wait_connected(
+        self, until: float | None = None, *, takes_draining: bool = False
+    ) -> Connection:
+        """The connection as soon as there is one that takes new work; raises if there will be
+        none, or not until then, in the loop's time."""
+        while True:
             self.check_alive()
-            await self._change()
+            connection = self.connection
+            if (
+                connection is not None
+                and connection.is_open
+                and (takes_draining or not connection.is_draining)
+            ):
+                return connection
+            left_s = None if until is None else until - self.loop.time()
+            if left_s is not None and left_s <= 0:
+                raise DeadlineExceededError("there was no connection in time", reason="deadline")
+            await self._change(left_s)
 
-    async def _change(self) -> None:
-        """Waits until a connection became welcome or was lost."""
+    async def _change(self, seconds: float | None = None) -> None:
+        """Waits until a connection became welcome or was lost, or for so long."""
         if self._connected is None:
             self._connected = self.loop.create_future()
-        await asyncio.shield(self._connected)
+        await asyncio.wait([self._connected], timeout=seconds)
 
     def check_alive(self) -> None:
         """Raises if the client has ended."""
@@ -281,6 +300,9 @@ class Client(TopicVerbs):
 
     def called(self, connection: Connection, ident: int, fields: Fields, body: bytes) -> None:
         self.hosting.called(connection, ident, fields, body)
+
+    def signalled(self, connection: Connection, ident: int, fields: Fields, body: bytes) -> None:
+        self.hosting.signalled(connection, ident, fields, body)
 
     def closing(self, connection: Connection, ident: int, fields: Fields) -> None:
         self.hosting.closing(connection, ident, fields)

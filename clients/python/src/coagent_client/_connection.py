@@ -55,6 +55,9 @@ class Owner(Protocol):
     def opened(self, connection: Connection) -> None: ...
     def welcomed(self, connection: Connection) -> None: ...
     def called(self, connection: Connection, ident: int, fields: Fields, body: bytes) -> None: ...
+    def signalled(
+        self, connection: Connection, ident: int, fields: Fields, body: bytes
+    ) -> None: ...
     def closing(self, connection: Connection, ident: int, fields: Fields) -> None: ...
     def draining(self, connection: Connection) -> None: ...
     def lost(self, connection: Connection, error: AgentError) -> None: ...
@@ -75,8 +78,7 @@ class Connection(asyncio.Protocol):
         self.error: AgentError | None = None
         self.content_bytes_max = CONTENT_BYTES_MAX
         self.part_bytes_max = PART_BYTES_MAX
-        self.server = ""
-        self.name = ""
+        self.features: frozenset[str] = frozenset()
         self.closed: asyncio.Future[None] = loop.create_future()
         self._owner = owner
         self._hello = hello
@@ -268,7 +270,7 @@ class Connection(asyncio.Protocol):
                 if self._takes(ident):
                     self._owner.called(self, ident, fields, content)
             else:
-                self._control(op, ident, fields)
+                self._control(op, ident, fields, content)
             if self.error is not None:
                 break
         if self._decoder.error is not None and self.error is None:
@@ -278,7 +280,7 @@ class Connection(asyncio.Protocol):
             if self._out:
                 self._flush()
 
-    def _control(self, op: str, ident: int, fields: Fields) -> None:
+    def _control(self, op: str, ident: int, fields: Fields, content: bytes) -> None:
         endpoint = self.open.get(ident)
         if op == "credit":
             if endpoint is not None:
@@ -300,6 +302,9 @@ class Connection(asyncio.Protocol):
                 self._check_late(ident)
         elif op == "ping":
             self.write('{"op":"pong"}')
+        elif op == "signal":
+            if self._takes(ident):
+                self._owner.signalled(self, ident, fields, content)
         elif op == "close":
             if self._takes(ident):
                 self._owner.closing(self, ident, fields)
@@ -333,8 +338,7 @@ class Connection(asyncio.Protocol):
             self.content_bytes_max = size
             self._decoder.content_bytes_max = size
             self.part_bytes_max = min(PART_BYTES_MAX, size)
-        self.server = str(fields.get("server", ""))
-        self.name = str(fields.get("connection", ""))
+        self.features = frozenset(str(fields.get("features", "")).split())
         heartbeat_ms = fields.get("heartbeat_ms")
         if type(heartbeat_ms) is int and heartbeat_ms > 0:
             self._heartbeat_s = heartbeat_ms / 1000

@@ -103,6 +103,8 @@ def encode(value: object) -> Encoded:
         return Encoded(value.content, value.content_type, value.type, value.ext or None)
     if isinstance(value, (dict, list, tuple)) or value is None:
         return Encoded(encode_json(value), JSON_TYPE)
+    if isinstance(value, Encoded):
+        return value
     return Encoded(encode_json(value), JSON_TYPE, type_name(value))
 
 

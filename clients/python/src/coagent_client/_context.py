@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._content import Message
 from ._errors import Detail
+from ._interrupts import Interruptible
 from ._receiving import MessageReader, message_of
 from ._wire import Fields
 
 if TYPE_CHECKING:
     from ._hosted_call import HostedCall
+    from ._interrupts import Interrupted
     from ._reply import Exchange, Reply
 
 T = TypeVar("T")
@@ -111,6 +112,21 @@ class Context:
         """The caller left, or its time is over. For plain functions, which nothing interrupts."""
         return self._call.is_cancelled
 
+    @property
+    def interrupted(self) -> Interrupted | None:
+        """The newest interrupt of this call, or None. For plain functions to look at; others
+        are told, see `interruptible`."""
+        return self._call.interrupted
+
+    def interruptible(self) -> Interruptible:
+        """`async with context.interruptible():` an interrupt ends this block with `Interrupted`.
+
+        Behind it the reply may be finished. Outside of such a block, and where the agent has no
+        `on_interrupt`, an interrupt is one `asyncio.CancelledError`. A call that is cancelled or
+        late is never interrupted: it is cancelled.
+        """
+        return Interruptible(self._call)
+
     def messages(self) -> MessageReader[Message]:
         """The input behind the message that the function got as its argument; all of it if it
         takes none. Credit is granted as this is read."""
@@ -139,9 +155,22 @@ class Context:
         """As `Client.publish`, as a child of this call."""
         await self._call.client.publish(topic, body, parent=self, **options)
 
+    async def signal(
+        self, to: str | None = None, name: str = "", payload: object = None, **options: Any
+    ) -> None:
+        """As `Client.signal`, from this agent."""
+        await self._call.client.signal(to, name, payload, parent=self, **options)
+
+    async def interrupt(
+        self, to: str | None = None, payload: object = None, **options: Any
+    ) -> None:
+        """As `Client.interrupt`, from this agent."""
+        await self._call.client.interrupt(to, payload, parent=self, **options)
+
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """For plain functions, which run in a thread: `context.wait(context.call(…))`."""
-        return asyncio.run_coroutine_threadsafe(work, self._call.loop).result()
+        """For plain functions, which run in a thread: `context.wait(context.call(…))`. Raises
+        Interrupted if the call is interrupted meanwhile."""
+        return self._call.wait(work)
 
     @property
     def hosted(self) -> HostedCall:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Callable
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError as CancelledFuture
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._agents import (
@@ -14,11 +17,12 @@ from ._agents import (
     REQUIRED,
     OperationSpec,
 )
-from ._content import Message, Part, encode
+from ._calls import OwnCall
 from ._context import Context, current
 from ._errors import AgentError, CancelledCallError
+from ._interrupts import Interrupted, Interruptible, cancel_once
 from ._receiving import MessageReader, Receiving, value_of
-from ._reply import Reply
+from ._replying import AFTER, BEFORE, RUNNING, Replying
 from ._sending import Sending
 from ._threads import GeneratorThread, run_in_thread
 from ._wire import WINDOW_DEFAULT, Fields
@@ -33,18 +37,19 @@ T = TypeVar("T")
 
 log = logging.getLogger("coagent_client")
 
-_ITEMS_PER_TURN = 64
 _ENDED = CancelledCallError("the call has ended", reason="cancelled")
+_waits_lock = threading.Lock()
 
 
 class HostedCall:
     """A call that is handled here: an endpoint of the connection."""
 
     __slots__ = (
+        "_failure",
         "_input",
-        "_is_running",
         "_operation",
-        "_session",
+        "_pump",
+        "_waits",
         "client",
         "connection",
         "content",
@@ -52,11 +57,16 @@ class HostedCall:
         "deadline",
         "fields",
         "ident",
+        "interrupted",
+        "interruptible",
+        "is_begun",
         "is_cancelled",
         "is_ended",
         "loop",
         "registration",
+        "replying",
         "sending",
+        "session",
         "task",
     )
 
@@ -80,15 +90,24 @@ class HostedCall:
         timeout_ms = fields.get("timeout_ms")
         self.deadline = self.loop.time() + timeout_ms / 1000 if timeout_ms else None
         self.sending = Sending(connection, ident, fields.get("window", WINDOW_DEFAULT))
+        self.replying = Replying(self)
         self.context = Context(self, fields)
+        self.interrupted: Interrupted | None = None
+        """The newest interrupt, if there was any."""
+        self.interruptible: list[Interruptible] = []
+        """The blocks that an interrupt ends, the innermost last."""
         self._input: Receiving | None = None
         if fields.get("input") is True:
             self._input = Receiving(self.loop, WINDOW_DEFAULT, self._grant)
             if content:
                 self._input.frame(_message_fields(fields), content)
         self._operation: OperationSpec | None = None
-        self._session: Session | None = None
-        self._is_running = False
+        self.session: Session | None = None
+        """Of an agent that is a class, once its instance is made."""
+        self._failure: BaseException | None = None
+        self._pump: GeneratorThread | None = None
+        self._waits: set[Future[Any]] = set()
+        self.is_begun = False
         self.is_ended = False
         self.task: asyncio.Task[None] = self.loop.create_task(self._run())
 
@@ -116,13 +135,85 @@ class HostedCall:
 
     def _stop(self, error: AgentError) -> None:
         self.is_cancelled = True
+        self._halt(error)
+
+    def _halt(self, error: AgentError) -> None:
         self.sending.close(error)
         if self._input is not None:
             self._input.end(error)
-        if not self._is_running:  # The task will not even begin.
-            self._end(error)
+        if not self.is_begun:  # The task will not even begin.
+            self._end(self._failure or error)
             self.client.hosting.ended(self)
         self.task.cancel()
+
+    # Interrupts
+
+    @property
+    def is_stopping(self) -> bool:
+        """The call was cancelled, or a hook failed: what the code does now reaches nobody."""
+        return self.is_cancelled or self._failure is not None
+
+    def fail(self, error: BaseException) -> None:
+        """The call ends with this error, as soon as its code does."""
+        if not self.is_stopping and not self.is_ended:
+            self._failure = error
+            self._halt(_ENDED)
+
+    def interrupt(self, interrupted: Interrupted) -> None:
+        """Tells the code, which no hook does; calls that it waits for end."""
+        is_first = self.interrupted is None
+        self.interrupted = interrupted
+        stage = self.replying.stage
+        if self.is_stopping or self.is_ended:
+            return
+        if stage == BEFORE:
+            self.fail(interrupted)  # Nobody is there who could do better.
+            return
+        if stage == AFTER:
+            return
+        if self.interruptible:
+            self.interruptible[-1].interrupt()
+        elif not is_first:
+            return  # It is finishing.
+        elif self._operation is not None and self._operation.is_threaded:
+            self._interrupt_thread(interrupted)
+        elif not self.replying.throw_at_yield():
+            cancel_once(self.task)
+        self._end_children()
+
+    def _interrupt_thread(self, interrupted: Interrupted) -> None:
+        """A thread hears of it where it waits: in `Context.wait`, or at a `yield`."""
+        with _waits_lock:
+            waits, self._waits = self._waits, set()
+        for each in waits:
+            each.cancel()
+        if self._pump is not None:
+            self._pump.interrupt(interrupted)
+
+    def _end_children(self) -> None:
+        served = self.connection, self.ident
+        for endpoint in list(self.connection.open.values()):
+            if isinstance(endpoint, OwnCall) and endpoint.request.parent == served:
+                endpoint.interrupt()
+
+    def throw_at_yield(self) -> bool:
+        """As `Replying.throw_at_yield`."""
+        return self.replying.throw_at_yield()
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """For the thread of a plain function: its result; Interrupted if that comes first."""
+        with _waits_lock:  # An interrupt comes before, or finds it.
+            future = asyncio.run_coroutine_threadsafe(work, self.loop)
+            self._waits.add(future)
+        try:
+            return future.result()
+        except CancelledFuture:
+            if self.interrupted is not None and not self.is_stopping:
+                raise self.interrupted.with_traceback(None) from None
+            raise
+        finally:
+            with _waits_lock:
+                self._waits.discard(future)
 
     def _grant(self, size: int) -> None:
         if not self.is_ended:
@@ -160,22 +251,32 @@ class HostedCall:
     # Running
 
     async def _run(self) -> None:
-        self._is_running = True
+        self.is_begun = True
         current.set(self.context)
         error: BaseException | None = None
         try:
             await self._handle()
-        except asyncio.CancelledError as cancelled:
-            error = CancelledCallError("the call was cancelled", reason="cancelled")
-            error.__cause__ = cancelled.__cause__
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except BaseException as raised:
-            error = raised
-        self._end(error)
-        if self._session is not None:
-            await self.client.hosting.left(self._session)
+            error = self._outcome(raised)
+        self.replying.stage = AFTER
+        self._end(self._failure or error)
+        if self.session is not None:
+            await self.client.hosting.left(self.session)
         self.client.hosting.ended(self)
+
+    def _outcome(self, raised: BaseException) -> BaseException:
+        """What the caller is told of an exception that left the code."""
+        if self.interrupted is not None and not self.is_stopping:
+            is_child = isinstance(raised, CancelledCallError) and raised.reason == "interrupted"
+            if is_child or isinstance(raised, asyncio.CancelledError):
+                return self.interrupted
+        if isinstance(raised, asyncio.CancelledError):
+            error = CancelledCallError("the call was cancelled", reason="cancelled")
+            error.__cause__ = raised.__cause__
+            return error
+        return raised
 
     async def _handle(self) -> None:
         spec = self.registration.spec
@@ -190,8 +291,8 @@ class HostedCall:
         arguments: list[Any] = []
         instance: Any = None
         if spec.cls is not None:
-            self._session = self.client.hosting.session(self.registration, self.context)
-            instance = self._session.instance
+            self.session = self.client.hosting.session(self.registration, self.context)
+            instance = self.session.instance
             arguments.append(instance)
         for each in operation.arguments:
             if each == "context":
@@ -200,18 +301,23 @@ class HostedCall:
                 arguments.append(self.context.__aiter__())
             else:
                 arguments.append(await self._body(operation))
+        replying = self.replying
+        replying.stage = RUNNING
         if operation.kind == ASYNC_GENERATOR:
-            await self._send_all(operation.function(*arguments))
+            await replying.each(operation.function(*arguments))
         elif operation.kind == COROUTINE:
-            await self._answer(await operation.function(*arguments))
+            value = await operation.function(*arguments)
+            replying.stage = AFTER
+            await replying.answer(value)
         elif operation.kind == GENERATOR:
-            thread = GeneratorThread(self.client.threads, self.sending)
-            await thread.run(operation.function, arguments)
+            self._pump = GeneratorThread(self.client.threads, self.sending, replying.put)
+            await self._pump.run(operation.function, arguments)
+            replying.stage = AFTER
             await self.sending.finish()
         else:
-            await self._answer(
-                await run_in_thread(self.client.threads, operation.function, arguments)
-            )
+            value = await run_in_thread(self.client.threads, operation.function, arguments)
+            replying.stage = AFTER
+            await replying.answer(value)
 
     async def _first_type(self) -> str:
         assert self._input is not None
@@ -219,49 +325,6 @@ class HostedCall:
             await self._input.wait()
         first = self._input.taken_link.next
         return str(first.fields.get("type", "")) if first is not None else ""
-
-    async def _answer(self, value: Any) -> None:
-        if value is None:
-            self.sending.end()
-        elif isinstance(value, Reply):
-            await self._send_all(value.messages())  # Passed on as it comes.
-        elif isinstance(value, AsyncIterable):
-            await self._send_all(value)
-        else:
-            message = encode(value)
-            if not self.sending.try_send(message, end=True):
-                await self.sending.send(message, end=True)
-
-    async def _send_all(self, values: Any) -> None:
-        """Sends what the agent yields; it is not resumed while there is no credit."""
-        sending = self.sending
-        iterator = values.__aiter__()
-        step = iterator.__anext__
-        count = 0
-        try:
-            while True:
-                if not sending.may_send:
-                    await sending.ready()
-                try:
-                    item = await step()
-                except StopAsyncIteration:
-                    break
-                if type(item) is Part:
-                    await sending.send_part(item)
-                elif isinstance(item, Message) and item.error is not None:
-                    await sending.send_error(item.error)
-                else:
-                    message = encode(item)
-                    if not sending.try_send(message):
-                        await sending.send(message)
-                count += 1
-                if count % _ITEMS_PER_TURN == 0:
-                    await asyncio.sleep(0)  # Others have a turn, however fast this one yields.
-        finally:
-            close = getattr(iterator, "aclose", None)
-            if close is not None:
-                await close()
-        await sending.finish()
 
     def _end(self, error: BaseException | None) -> None:
         """The one terminal frame."""

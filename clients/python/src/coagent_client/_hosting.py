@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ._context import Context
 from ._errors import AgentError, InternalError, NotFoundError, wire_error
 from ._hosted_call import HostedCall
+from ._signalled import Signalled
 from ._wire import Fields
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Hosting:
         self._sessions: dict[str, Session] = {}
         self._calls: set[HostedCall] = set()
         self._closing: set[asyncio.Task[None]] = set()
+        self._signalled = Signalled(self)
 
     def add(self, registration: Registration) -> None:
         """From now on calls to this name come to this registration."""
@@ -73,8 +75,21 @@ class Hosting:
 
     @property
     def tasks(self) -> list[asyncio.Task[None]]:
-        """Calls that run and sessions that close."""
-        return [*(call.task for call in self._calls), *self._closing]
+        """Calls and hooks that run, and sessions that close."""
+        return [*(call.task for call in self._calls), *self._signalled.tasks, *self._closing]
+
+    def registration(self, name: str) -> Registration | None:
+        """Who hosts this name here."""
+        return self._registrations.get(name)
+
+    def instances(self, registration: Registration, address: str = "") -> list[Any]:
+        """The instance of a session, or of all sessions that are here."""
+        sessions = self._sessions.values() if not address else [self._sessions.get(address)]
+        return [
+            each.instance
+            for each in sessions
+            if each is not None and each.registration is registration
+        ]
 
     def called(self, connection: Connection, ident: int, fields: Fields, content: bytes) -> None:
         """A call arrived."""
@@ -90,6 +105,10 @@ class Hosting:
         call = HostedCall(self._client, connection, registration, ident, fields, content)
         connection.open[ident] = call
         self._calls.add(call)
+
+    def signalled(self, connection: Connection, ident: int, fields: Fields, content: bytes) -> None:
+        """A signal arrived."""
+        self._signalled.arrived(connection, ident, fields, content)
 
     def session(self, registration: Registration, context: Context) -> Session:
         """The session a call belongs to, made if it is not there; one of its own without."""
@@ -132,6 +151,7 @@ class Hosting:
 
     def lost(self) -> None:
         """The connection is gone, and with it every session."""
+        self._signalled.lost()
         sessions, self._sessions = self._sessions, {}
         for session in sessions.values():
             self._close(session, "connection_lost")

@@ -10,6 +10,7 @@ from ._address import quoted_address
 from ._agents import AgentSpec
 from ._connection import Connection
 from ._errors import AgentError, AlreadyExistsError, InvalidArgumentError
+from ._hooks import method_hooks, read_hooks
 from ._registration import Registration
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Registrar:
         exclusive: bool = False,
         topics: Sequence[str] = (),
         make: Callable[..., Any] | None = None,
+        on_interrupt: Callable[..., Any] | None = None,
+        on_signal: Callable[..., Any] | None = None,
         names: Mapping[str, Any] | None = None,
     ) -> Registration:
         """Hosts an agent here: a function, or a class with one instance per session.
@@ -48,7 +51,9 @@ class Registrar:
         bounds its open calls, `session_concurrency` those of one session (1); a session is closed
         after `idle` seconds (300; 0: never). `topics`, or patterns, feed the agent: a message of
         source `s` comes to its session `s`, as one that nobody answers. `make` makes the
-        instances of a class.
+        instances of a class. `on_interrupt(payload)` is called, beside the code, when a call of
+        the agent is interrupted, `on_signal(name, payload)` for its own signals; each may take a
+        Context or a Signal too, and a class has them as methods.
         `names` is where the hints' names are looked up besides the function's module (the locals
         of whoever calls this).
         """
@@ -57,10 +62,12 @@ class Registrar:
             raise InvalidArgumentError(f"{name!r} is no agent's name", reason="bad_address")
         if any(each.name == name for each in self._registrations):
             raise AlreadyExistsError(f"{name} is registered here", reason="name_registered")
+        names = names if names is not None else sys._getframe(1).f_locals
+        spec = AgentSpec(target, names)
         registration = Registration(
             self,
             name,
-            AgentSpec(target, names if names is not None else sys._getframe(1).f_locals),
+            spec,
             make=make,
             description=description,
             version=version,
@@ -70,6 +77,8 @@ class Registrar:
             idle=idle,
             exclusive=exclusive,
             topics=topics,
+            hooks=read_hooks(on_interrupt, on_signal, names),
+            method_hooks=method_hooks(spec.cls, names),
         )
         self._registrations.append(registration)
         if self.connection is not None and self.connection.error is None:

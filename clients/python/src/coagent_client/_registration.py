@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ._agents import AgentSpec
 from ._context import Context
 from ._errors import AgentError, InvalidArgumentError
+from ._hooks import Hooks
 from ._topics import Feed
 from ._wire import Fields, flat_object, quoted
 
@@ -42,9 +43,14 @@ class Registration:
         idle: float | None,
         exclusive: bool,
         topics: Sequence[str],
+        hooks: Hooks,
+        method_hooks: Hooks,
     ) -> None:
         self.name = name
         self.spec = spec
+        self.hooks = hooks
+        """Those given for it; methods of its class come before them."""
+        self.method_hooks = method_hooks
         self.error: AgentError | None = None
         """Why the sidecar refused or ended it."""
         self._client = client

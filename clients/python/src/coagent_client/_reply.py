@@ -26,21 +26,14 @@ async def one_value(call: OwnCall, start: Link, convert: Callable[[Fields, bytes
         reader.leave()
 
 
-class Reply(Generic[T]):
-    """What a call answers: await it whole, or iterate over its messages as they come.
+class Call:
+    """A call that was opened here, without its messages: for whoever steers it, while another
+    reads a reply that is too long to be kept."""
 
-    Any number of readers, early or late, read the same from the start. `await reply` gives one
-    value: None if nothing came, the value if one did, several texts joined, other values listed.
-    Leaving the last loop over it, or `aclose`, cancels the call down to the agent.
-    """
+    __slots__ = ("_call",)
 
-    __slots__ = ("_call", "_convert", "_start")
-
-    def __init__(self, call: OwnCall, convert: Callable[[Fields, bytes], T]) -> None:
+    def __init__(self, call: OwnCall) -> None:
         self._call = call
-        self._convert = convert
-        self._start = call.receiving.last
-        call.start()
 
     @property
     def address(self) -> str:
@@ -56,6 +49,53 @@ class Reply(Generic[T]):
     def error(self) -> AgentError | None:
         """The error that ended it, if one did."""
         return self._call.receiving.error
+
+    async def interrupt(
+        self, payload: object = None, *, content_type: str | None = None, ack: bool = True
+    ) -> None:
+        """Interrupts what handles the call, see `Client.interrupt`; the reply goes on."""
+        await self.signal("interrupt", payload, content_type=content_type, ack=ack)
+
+    async def signal(
+        self,
+        name: str,
+        payload: object = None,
+        *,
+        content_type: str | None = None,
+        ack: bool = True,
+    ) -> None:
+        """Gives what handles the call a signal of its own, see `Client.signal`."""
+        await self._call.client.signal_call(self._call, name, payload, content_type, ack)
+
+    async def aclose(self) -> None:
+        """Cancels the call if it has not ended."""
+        self._call.cancel()
+
+    def cancel(self) -> None:
+        """As `aclose`, for where nothing can be awaited."""
+        self._call.cancel()
+
+
+class Reply(Call, Generic[T]):
+    """What a call answers: await it whole, or iterate over its messages as they come.
+
+    Any number of readers, early or late, read the same from the start. `await reply` gives one
+    value: None if nothing came, the value if one did, several texts joined, other values listed.
+    Leaving the last loop over it, or `aclose`, cancels the call down to the agent.
+    """
+
+    __slots__ = ("_convert", "_start")
+
+    def __init__(self, call: OwnCall, convert: Callable[[Fields, bytes], T]) -> None:
+        super().__init__(call)
+        self._convert = convert
+        self._start = call.receiving.last
+        call.start()
+
+    @property
+    def call(self) -> Call:
+        """The call without what it has answered, which is kept for as long as this is."""
+        return Call(self._call)
 
     def __aiter__(self) -> MessageReader[T]:
         self._call.begin()
@@ -78,14 +118,6 @@ class Reply(Generic[T]):
     async def whole(self) -> Any:
         """One value, see the class."""
         return await one_value(self._call, self._start, self._convert)
-
-    async def aclose(self) -> None:
-        """Cancels the call if it has not ended."""
-        self._call.cancel()
-
-    def cancel(self) -> None:
-        """As `aclose`, for where nothing can be awaited."""
-        self._call.cancel()
 
     async def __aenter__(self) -> Reply[T]:
         return self

@@ -5,18 +5,15 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ._address import quoted_address
 from ._agents import message_converter
 from ._content import Encoded, encode
 from ._context import Context
-from ._errors import CancelledCallError, Detail
+from ._errors import Detail
 from ._receiving import value_of
 from ._wire import Fields, flat_object, quoted
-
-if TYPE_CHECKING:
-    from ._connection import Connection
 
 
 class Inherit(enum.Enum):
@@ -69,16 +66,6 @@ def options_rest(
     if ext:
         rest += f',"ext":{flat_object(ext, "ext")}'
     return rest
-
-
-def parent_rest(parent: tuple[Connection, int] | None, connection: Connection) -> str:
-    if parent is None:
-        return ""
-    if parent[0] is not connection:
-        raise CancelledCallError(
-            "the call this serves was lost with its connection", reason="parent_ended"
-        )
-    return f',"parent":{parent[1]}'
 
 
 def conversion(returns: Any) -> Callable[[Fields, bytes], Any]:

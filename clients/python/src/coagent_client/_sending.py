@@ -131,11 +131,15 @@ class Sending(Changing):
     async def ready(self) -> None:
         """Waits until a frame may be sent; raises the error that ended the call."""
         while not self.may_send:
-            if self._error is not None:
-                raise self._error.with_traceback(None)
-            if self._connection.is_paused:
-                self._connection.stalled.add(self)
-            await self.wait()
+            await self.change()
+
+    async def change(self) -> None:
+        """Waits until it may be different; raises the error that ended the call."""
+        if self._error is not None:
+            raise self._error.with_traceback(None)
+        if self._connection.is_paused:
+            self._connection.stalled.add(self)
+        await self.wait()
 
     async def finish(self) -> None:
         """No more messages: an empty last frame, which needs no credit."""

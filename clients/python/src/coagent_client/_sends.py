@@ -1,4 +1,4 @@
-"""Messages that nobody answers: `send`, in a mailbox once the sidecar says so, and `publish`."""
+"""What has no reply: `send`, in a mailbox once the sidecar says so, `publish` and `signal`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from ._errors import (
     AgentError,
     CancelledCallError,
     DeadlineExceededError,
+    FailedPreconditionError,
     InvalidArgumentError,
     UnavailableError,
+    UnimplementedError,
 )
-from ._requests import parent_rest
 from ._wire import Fields
 
 if TYPE_CHECKING:
+    from ._calls import OwnCall
     from ._verbs import Verbs
 
 
@@ -41,22 +43,29 @@ class Post:
         self._content = content
         self._served = served
 
-    async def written(self, client: Verbs) -> None:
+    async def written(self, client: Verbs, timeout_s: float) -> None:
         """Returns once it is written: what is lost is lost."""
-        connection, header = await self._header(client)
+        connection, header = await self._header(client, client.loop.time() + timeout_s)
         header = f'{{"op":"{self._op}"{header}'
         check_header(header)
         connection.write(header, self._content)
 
     async def acknowledged(self, client: Verbs, timeout_s: float) -> None:
         """Returns once the sidecar has it where it belongs; raises what it has against it."""
+        until = client.loop.time() + timeout_s
         attempt = 0
         while True:
-            connection, header = await self._header(client)
+            connection, header = await self._header(client, until)
             waiting = Acknowledged(client.loop, self._address)
-            connection.open_id(waiting, self._op, header, self._content)
-            answered, _ = await asyncio.wait([waiting.answer], timeout=timeout_s)
+            ident = connection.open_id(waiting, self._op, header, self._content)
+            try:
+                left_s = max(until - client.loop.time(), 0)
+                answered, _ = await asyncio.wait([waiting.answer], timeout=left_s)
+            except asyncio.CancelledError:
+                self._left(connection, ident)
+                raise
             if not answered:
+                self._left(connection, ident)
                 raise DeadlineExceededError("not acknowledged in time", reason="deadline")
             error = waiting.answer.result()
             if error is None:
@@ -66,16 +75,67 @@ class Post:
             attempt += 1
             await asyncio.sleep(0.05 * 2**attempt * random.uniform(0.5, 1.5))
 
-    async def _header(self, client: Verbs) -> tuple[Connection, str]:
+    def _left(self, connection: Connection, ident: int) -> None:
+        """Nobody waits for the answer any more. The sidecar has the message all the same."""
+
+    async def _connected(self, client: Verbs, until: float) -> Connection:
+        """The connection to write it to; one for a call in flight goes where that came from."""
+        if self._served is None:
+            return await client.wait_connected(until)
+        connection, _ = self._served
+        if connection.error is not None:
+            raise CancelledCallError(
+                "the call this serves was lost with its connection", reason="parent_ended"
+            )
+        return connection
+
+    async def _header(self, client: Verbs, until: float) -> tuple[Connection, str]:
         size = len(self._content)
         if size > client.content_bytes_max:
             raise InvalidArgumentError(
                 f"content of {size} bytes exceeds {client.content_bytes_max}", reason="too_large"
             )
-        await client.wait_connected()
-        connection = client.connection
-        assert connection is not None
-        return connection, self._rest + parent_rest(self._served, connection) + "}"
+        connection = await self._connected(client, until)
+        parent = f',"parent":{self._served[1]}' if self._served is not None else ""
+        return connection, self._rest + parent + "}"
+
+
+class SignalPost(Post):
+    """A signal: by address or run on whatever connection there is, by call on that call's."""
+
+    __slots__ = ("_call", "_ident")
+
+    def __init__(
+        self,
+        address: str,
+        rest: str,
+        content: bytes,
+        served: tuple[Connection, int] | None,
+        call: OwnCall | None = None,
+    ) -> None:
+        super().__init__("signal", address, rest, content, served)
+        self._call = call
+        self._ident = call.ident if call is not None else 0
+
+    def _left(self, connection: Connection, ident: int) -> None:
+        if ident in connection.open:
+            connection.end_id(ident)
+            connection.write(f'{{"op":"cancel","id":{ident}}}')
+
+    async def _connected(self, client: Verbs, until: float) -> Connection:
+        call = self._call
+        if call is None:
+            # Other than messages, a sidecar that drains takes it.
+            connection = await client.wait_connected(until, takes_draining=True)
+        else:
+            if not self._ident or call.ident != self._ident or call.connection is None:
+                raise FailedPreconditionError(
+                    "the call does not run", reason="not_running", address=self._address
+                )
+            connection = call.connection
+        if connection.is_welcome and "signals" not in connection.features:
+            raise UnimplementedError("the sidecar knows no signals", reason="unknown_op")
+        return connection
 
 
 class Acknowledged:

@@ -7,14 +7,15 @@ the function returns; the function may look at `Context.cancelled`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import Executor
 from typing import Any
 
-from ._content import Encoded, Part, encode
+from ._content import Message, Part, encode
 from ._sending import Sending
 from ._wire import FRAME_COST
 
@@ -51,14 +52,18 @@ class GeneratorThread:
     The generator is not resumed while what it yielded has used up the credit.
     """
 
-    def __init__(self, threads: Executor, sending: Sending) -> None:
+    def __init__(
+        self, threads: Executor, sending: Sending, put: Callable[[Any], Awaitable[None]]
+    ) -> None:
         self._threads = threads
         self._sending = sending
+        self._put_on_loop = put
         self._changed = threading.Condition()
-        self._items: deque[Encoded | Part] = deque()
+        self._items: deque[Any] = deque()
         self._queued_cost = 0
         self._is_stopped = False
         self._is_done = False
+        self._interrupt: Exception | None = None
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
 
@@ -82,13 +87,16 @@ class GeneratorThread:
                 self._changed.notify_all()
             await _ended(work)
 
+    def interrupt(self, error: Exception) -> None:
+        """The generator gets this at its `yield`, where it stands or comes to next."""
+        with self._changed:
+            self._interrupt = error
+            self._changed.notify_all()
+
     async def _send_queued(self) -> None:
         while self._items:
             item = self._items[0]
-            if isinstance(item, Part):
-                await self._sending.send_part(item)
-            else:
-                await self._sending.send(item)
+            await self._put_on_loop(item)
             if not self._sending.may_send:
                 await self._sending.ready()
             with self._changed:
@@ -99,18 +107,22 @@ class GeneratorThread:
     def _pump(self, function: Callable[..., Any], arguments: list[Any]) -> None:
         try:
             values = function(*arguments)
-            try:
-                for value in values:
-                    if not self._put(value if isinstance(value, Part) else encode(value)):
-                        return
-            finally:
-                values.close()
+            with contextlib.closing(values), contextlib.suppress(StopIteration):
+                while self._put(self._next(values)):
+                    continue
         finally:
             with self._changed:
                 self._is_done = True
             self._loop.call_soon_threadsafe(self._arrived.set)
 
-    def _put(self, item: Encoded | Part) -> bool:
+    def _next(self, values: Generator[Any, None, None]) -> Any:
+        """What is yielded next, encoded here rather than on the loop."""
+        with self._changed:
+            interrupt, self._interrupt = self._interrupt, None
+        value = next(values) if interrupt is None else values.throw(interrupt)
+        return value if isinstance(value, (Message, Part)) else encode(value)
+
+    def _put(self, item: Any) -> bool:
         """Queues an item, then waits until the generator may go on. False: it must stop."""
         with self._changed:
             if self._is_stopped:
@@ -125,10 +137,10 @@ class GeneratorThread:
             return not self._is_stopped
 
     def _may_go_on(self) -> bool:
-        return self._is_stopped or (
-            len(self._items) < _QUEUED_MAX and self._sending.window > self._queued_cost
-        )
+        if self._is_stopped or self._interrupt is not None:
+            return True
+        return len(self._items) < _QUEUED_MAX and self._sending.window > self._queued_cost
 
 
-def _cost(item: Encoded | Part) -> int:
-    return len(item.content) + FRAME_COST
+def _cost(item: Any) -> int:
+    return len(getattr(item, "content", b"")) + FRAME_COST

@@ -51,7 +51,7 @@ class TopicVerbs(Verbs):
         if timeout is not None:
             rest += f',"timeout_ms":{milliseconds(timeout)}'
         post = Post("publish", topic, rest, message.content, served)
-        await (post.acknowledged(self, TIMEOUT_S) if ack else post.written(self))
+        await (post.acknowledged(self, TIMEOUT_S) if ack else post.written(self, TIMEOUT_S))
 
     def subscribe(self, topic: str, *, window: int = WINDOW_DEFAULT) -> Subscription:
         """The messages of a topic from now on, or of all that a pattern matches (`*` is one

@@ -42,8 +42,11 @@ class Verbs(Registrar):
     _thread: int
     _deadline_timer: asyncio.TimerHandle | None
 
-    async def wait_connected(self) -> None:
-        """Returns when there is a connection; raises if there will be none."""
+    async def wait_connected(
+        self, until: float | None = None, *, takes_draining: bool = False
+    ) -> Connection:
+        """The connection as soon as there is one that takes new work; raises if there will be
+        none, or not until then, in the loop's time."""
         raise NotImplementedError
 
     # Calling
@@ -224,7 +227,8 @@ class Verbs(Registrar):
         if timeout is not None:
             rest += f',"timeout_ms":{milliseconds(timeout)}'
         post = Post("send", to, rest, message.content, served)
-        await (post.acknowledged(self, timeout or TIMEOUT_S) if ack else post.written(self))
+        wait_s = TIMEOUT_S if timeout is None else timeout
+        await (post.acknowledged(self, wait_s) if ack else post.written(self, wait_s))
 
     async def discover(
         self,
@@ -255,6 +259,12 @@ class Verbs(Registrar):
     ) -> Watch:
         """As `discover`, and then every change: an async iterator of Change."""
         return Watch(self, query(namespace, recursive, inclusive, detailed, labels), from_revision)
+
+    async def signal_call(
+        self, call: OwnCall, name: str, payload: object, content_type: str | None, ack: bool
+    ) -> None:
+        """A signal to what handles a call of this client."""
+        raise NotImplementedError
 
     # Parts of a call
 
@@ -294,6 +304,7 @@ class Verbs(Registrar):
         if request.has_input:
             request.rest += ',"input":true'
         if detach:
+            request.is_detached = True
             request.rest += ',"detach":true'
         if timeout is not None and timeout < _TIMEOUT_MAX_S:
             request.deadline = self.loop.time() + timeout

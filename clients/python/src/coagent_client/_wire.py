@@ -24,6 +24,8 @@ FRAME_COST = 256
 WINDOW_DEFAULT = 1024 * 1024
 PART_BYTES_MAX = 256 * 1024
 INTEGER_MAX = 2**53 - 1
+FEATURES = "signals"
+"""The optional parts of the protocol that are known here, as `hello` names them."""
 WINDOW_MAX = 2**31 - 1
 
 Fields = dict[str, Any]
@@ -38,7 +40,8 @@ _opening = re.compile(rb'\{"op":"([a-z][a-z0-9_]{0,31})","id":([1-9][0-9]{0,15})
 _control = re.compile("[\u0000-\u001f\u007f-\u009f]")
 _OBJECTS = ("labels", "ext", "details")
 _OPS = frozenset(
-    "hello welcome ping pong goodbye register ok call data error cancel credit send close".split()
+    "hello welcome ping pong goodbye register ok call data error cancel credit send close "
+    "signal".split()
 )
 _KINDS: dict[str, type] = {
     **dict.fromkeys(

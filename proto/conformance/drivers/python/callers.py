@@ -8,7 +8,16 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from coagent_client import AgentCard, Client, Context, Exchange, Reply, Subscription, Watch
+from coagent_client import (
+    AgentCard,
+    Call,
+    Client,
+    Context,
+    Exchange,
+    Reply,
+    Subscription,
+    Watch,
+)
 from values import body_of, message_json, message_of, seconds, value_json
 
 Command = dict[str, Any]
@@ -45,6 +54,10 @@ class Callers:
         stream = self._streams[command["of"]]
         assert isinstance(stream, Reading)
         return stream
+
+    def opened(self, command: Command) -> Call:
+        """A call that was opened here, to be signalled."""
+        return self._reading(command).call
 
     def _options(self, command: Command) -> dict[str, Any]:
         names = ("ext", "trace", "sender", "window", "detach", "lazy", "observe", "ack")
@@ -115,6 +128,7 @@ class Reading:
 
     def __init__(self, reply: Reply[Any]) -> None:
         self._reply: Reply[Any] | None = reply
+        self.call = reply.call
         self._reader: Any = None
         self._turn = asyncio.Lock()
 

@@ -18,6 +18,7 @@ from callers import Callers
 from coagent_client import AgentError, Client, Registration, connect
 from decoding import decode
 from scripted import ScriptedCalls
+from signalling import Signalling
 from values import error_json, seconds
 
 Command = dict[str, Any]
@@ -37,6 +38,7 @@ class Driver:
         self.running: dict[int, asyncio.Task[None]] = {}
         self.scripted = ScriptedCalls(emit)
         callers = Callers(self.clients, self.scripted.context)
+        self.signalling = Signalling(self.clients, callers, self.scripted.context)
         self.commands: dict[str, Callable[[Command], Awaitable[Command | None]]] = {
             "connect": self.connect,
             "close": self.close,
@@ -46,6 +48,7 @@ class Driver:
             "unregister": self.unregister,
             "decode": decode,
             **callers.commands,
+            **self.signalling.commands,
             **self.scripted.commands,
         }
 
@@ -92,6 +95,9 @@ class Driver:
         await self.clients[command["client"]].drain(seconds(command, "timeout_ms") or 10.0)
 
     async def cancel(self, command: Command) -> None:
+        if "client" in command:
+            await self.signalling.cancel(command)
+            return
         task = self.running.get(command["command"])
         if task is not None:
             task.cancel()
@@ -113,6 +119,7 @@ class Driver:
             idle=seconds(command, "idle_ms"),
             exclusive=command.get("exclusive", False),
             topics=command.get("topics", ()),
+            **self.scripted.hooks(command),
         )
         self.registrations[command["as"]] = registration
         await registration

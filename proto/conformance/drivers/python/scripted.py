@@ -8,7 +8,8 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from coagent_client import AgentError, Context, Message, operation
+from coagent_client import AgentError, Context, Interrupted, Message, Signal, operation
+from signalling import interrupt_hook, interrupted_json, signal_hook
 from values import message_json, message_of, part_of
 
 Command = dict[str, Any]
@@ -75,19 +76,28 @@ class ScriptedCalls:
         """The context of a call that is being handled here."""
         return self._calls[name].context
 
+    def hooks(self, command: Command) -> Command:
+        """What an agent that is a function is registered with; a class has them as methods."""
+        if command["agent"] != "scripted":
+            return {}
+        return {
+            "on_interrupt": interrupt_hook(self._emit, command, self._name_of),
+            "on_signal": signal_hook(self._emit, command, self._name_of),
+        }
+
+    def _name_of(self, context: Context) -> str:
+        return next(each.name for each in self._calls.values() if each.context is context)
+
     # Agents
 
     def _agent(self, emit: Emit, command: Command) -> Any:
-        is_stubborn = command.get("stubborn", False)
-
         async def scripted(context: Context) -> AsyncIterator[Any]:
-            return self._handle(context, is_stubborn)
+            return self._handle(context, command)
 
         return scripted
 
     def _sessions(self, emit: Emit, command: Command) -> Any:
         scripted = self
-        is_stubborn = command.get("stubborn", False)
 
         class Sessions:
             def __init__(self, context: Context) -> None:
@@ -96,33 +106,63 @@ class ScriptedCalls:
 
             @operation
             async def handle(self, context: Context) -> AsyncIterator[Any]:
-                return scripted._handle(context, is_stubborn, self.name)
+                return scripted._handle(context, command, self.name)
 
             async def closed(self, reason: str) -> None:
                 emit({"event": "closed", "instance": self.name, "reason": reason})
 
+        if command.get("interrupts") == "hook":
+
+            async def on_interrupt(self: Any, payload: Message, signal: Signal) -> None:
+                await interrupt_hook(emit, command, scripted._name_of)(payload, signal)
+
+            Sessions.on_interrupt = on_interrupt  # type: ignore[attr-defined]
+        if command.get("signals"):
+
+            async def on_signal(self: Any, name: str, payload: Message, signal: Signal) -> None:
+                hook = signal_hook(emit, command, scripted._name_of, self.name)
+                await hook(name, payload, signal)
+
+            Sessions.on_signal = on_signal  # type: ignore[attr-defined]
         return Sessions
 
     async def _handle(
-        self, context: Context, is_stubborn: bool, instance: str = ""
+        self, context: Context, command: Command, instance: str = ""
     ) -> AsyncIterator[Any]:
         call = ScriptedCall(f"h{next(self._call_numbers)}", context)
         self._calls[call.name] = call
         try:
             message = await call.first()
             self._emit(_called_json(call, message, instance))
-            async with contextlib.aclosing(_perform(call)) as items:
+            goes_on = command.get("interrupts") == "go_on"
+            work = self._go_on(call) if goes_on else _perform(call)
+            async with contextlib.aclosing(work) as items:
                 async for item in items:
                     yield item
         except (asyncio.CancelledError, GeneratorExit):
+            if context.interrupted is not None and not context.cancelled:
+                self._emit(interrupted_json(context.interrupted, call.name))
+                raise
             self._emit({"event": "cancelled", "call": call.name})
-            if not is_stubborn:
+            if not command.get("stubborn", False):
                 raise
             # Whatever it would send goes nowhere: it only ends when told to.
             async for _ in _perform(call):
                 continue
         finally:
             del self._calls[call.name]
+
+    async def _go_on(self, call: ScriptedCall) -> AsyncIterator[Any]:
+        """As `_perform`, whatever interrupts it."""
+        while True:
+            try:
+                async with call.context.interruptible():
+                    async with contextlib.aclosing(_perform(call)) as items:
+                        async for item in items:
+                            yield item
+                    return
+            except Interrupted as interrupted:
+                self._emit(interrupted_json(interrupted, call.name))
 
     # Commands
 
