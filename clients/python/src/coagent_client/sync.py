@@ -134,6 +134,14 @@ class Reply(Generic[T]):
         """One value: None, the value, texts joined, else a list."""
         return self._loop.run(self._reply.whole())
 
+    def interrupt(self, payload: object = None, **options: Any) -> None:
+        """As `coagent_client.Reply.interrupt`."""
+        self._loop.run(self._reply.interrupt(payload, **options))
+
+    def signal(self, name: str, payload: object = None, **options: Any) -> None:
+        """As `coagent_client.Reply.signal`."""
+        self._loop.run(self._reply.signal(name, payload, **options))
+
     def close(self) -> None:
         """Cancels the call if it has not ended."""
         self._loop.run(self._reply.aclose())
@@ -249,6 +257,28 @@ class Client:
             return await self._client.subscribe(topic, **options)
 
         return _each(loop, loop.run(start()))
+
+    def signal(
+        self, to: str | None = None, name: str = "", payload: object = None, **options: Any
+    ) -> None:
+        """As `coagent_client.Client.signal`."""
+        self._running.run(self._client.signal(to, name, payload, **options))
+
+    def interrupt(self, to: str | None = None, payload: object = None, **options: Any) -> None:
+        """As `coagent_client.Client.interrupt`."""
+        self._running.run(self._client.interrupt(to, payload, **options))
+
+    def cancel(self, to: str | None = None, **options: Any) -> None:
+        """As `coagent_client.Client.cancel`."""
+        self._running.run(self._client.cancel(to, **options))
+
+    def pause(self, to: str, **options: Any) -> None:
+        """As `coagent_client.Client.pause`."""
+        self._running.run(self._client.pause(to, **options))
+
+    def resume(self, to: str, **options: Any) -> None:
+        """As `coagent_client.Client.resume`."""
+        self._running.run(self._client.resume(to, **options))
 
     def discover(self, namespace: str = "", **options: Any) -> list[AgentCard]:
         """As `coagent_client.Client.discover`."""
