@@ -19,15 +19,17 @@ const (
 
 // callRequest is what a call says, ready to be written, and again if it is repeated.
 type callRequest struct {
-	address  string
-	header   []byte   // Behind the id, without parent and time.
-	content  []byte   // Of the call's own frame.
-	first    *Message // The first message where it is too large for that frame.
-	deadline time.Time
-	isOpen   bool // The caller sends messages of its own behind the first.
-	isLazy   bool
-	window   int64
-	parent   *hostedCall
+	address     string
+	header      []byte   // Behind the id, without parent and time.
+	content     []byte   // Of the call's own frame.
+	first       *Message // The first message where it is too large for that frame.
+	deadline    time.Time
+	isOpen      bool // The caller sends messages of its own behind the first.
+	isLazy      bool
+	isHeld      bool // The sidecar holds the reply until somebody reads it.
+	isDelegated bool // Likewise, or until it is spliced: an error stands at its place then.
+	window      int64
+	parent      *hostedCall
 }
 
 // hasInput tells whether `data` frames follow the call's own.
@@ -48,14 +50,14 @@ type ownCall struct {
 	sending    *sending
 	opened     chan struct{} // Closed once sending is there; only with input.
 	attempts   int
-	isStarted  bool // The first credit of a lazy call is given, or is to be.
+	isStarted  bool // The first credit of a call that is held is given, or is to be.
 	hasFrames  bool // Something arrived: it is not to be repeated.
 	isLeft     bool // Nobody waits any more; the id waits for its terminal frame.
 	stop       func() bool
 }
 
 func newOwnCall(ctx context.Context, client *Client, request callRequest) *ownCall {
-	call := &ownCall{client: client, request: request, ctx: ctx, isStarted: !request.isLazy}
+	call := &ownCall{client: client, request: request, ctx: ctx, isStarted: !request.isHeld}
 	call.receiving.init(request.window, call.grant)
 	if request.hasInput() {
 		call.opened = make(chan struct{})
@@ -144,7 +146,7 @@ func (o *ownCall) open(connection *connection) error {
 			go o.sendFirst()
 		}
 	}
-	if r.isLazy && o.isStarted {
+	if r.isHeld && o.isStarted {
 		connection.writeCredit(id, r.window)
 	}
 	if !r.deadline.IsZero() {
@@ -168,7 +170,7 @@ func (o *ownCall) place() (*connection, int64) {
 	return o.connection, o.id
 }
 
-// begin gives a lazy call its first credit.
+// begin gives a call that is held its first credit.
 func (o *ownCall) begin() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -346,7 +348,8 @@ func (o *ownCall) repeats(err *Error) (time.Duration, bool) {
 	defer o.mu.Unlock()
 	// With input of its own, messages may have gone that cannot be sent again.
 	if !err.Retry || o.attempts >= o.client.options.repeats || o.hasFrames || o.id == 0 ||
-		o.request.hasInput() || o.isLeft || o.ctx.Err() != nil {
+		o.request.hasInput() || o.isLeft || o.ctx.Err() != nil ||
+		(o.request.isDelegated && !o.isStarted) {
 		return 0, false
 	}
 	delay := min(repeatDelay<<o.attempts, repeatDelayMax)

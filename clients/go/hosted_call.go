@@ -36,6 +36,7 @@ type hostedCall struct {
 	isDisturbed bool         // An interrupt has ended ctx.
 	failed      error        // What a hook for interrupts failed with: the call's end.
 	own         signalHooks  // Those of this call alone.
+	delegated   map[*ownCall]struct{}
 }
 
 func newHostedCall(
@@ -167,6 +168,7 @@ func (h *hostedCall) run() {
 			slog.String("agent", h.request.address), slog.Any("error", err))
 	}
 	h.end(err)
+	h.leaveDelegated()
 	h.endContexts(context.Canceled, errEnded())
 }
 

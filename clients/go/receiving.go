@@ -113,6 +113,13 @@ func (r *receiving) discard(err error) bool {
 	return ended
 }
 
+// failure is why the direction ended.
+func (r *receiving) failure() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
 func (r *receiving) signal() {
 	select {
 	case r.ready <- struct{}{}:

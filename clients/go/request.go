@@ -153,26 +153,15 @@ type Sender struct {
 
 // Send sends a message; see NewMessage for what the body may be. It waits while the caller gives no
 // credit, and fails once nobody waits for the reply.
-func (s *Sender) Send(ctx context.Context, body any) error {
-	message, err := encodeChecked(body)
-	if err != nil {
-		return err
-	}
-	ctx, end := s.call.replying(ctx)
-	defer end()
-	return s.call.sending.send(ctx, &message, false)
-}
+//
+// A Delegated stands at this place of the reply, without waiting for it; what is OutOfOrder goes
+// before that. A Reply, or what Stream returns, is copied, message by message; its last error is one
+// at this place.
+func (s *Sender) Send(ctx context.Context, body any) error { return s.put(ctx, body, false) }
 
-// SendLast sends a message and ends the reply with it; nothing can follow.
-func (s *Sender) SendLast(ctx context.Context, body any) error {
-	message, err := encodeChecked(body)
-	if err != nil {
-		return err
-	}
-	ctx, end := s.call.replying(ctx)
-	defer end()
-	return s.call.sending.send(ctx, &message, true)
-}
+// SendLast sends a message and ends the reply with it; nothing can follow. A Delegated is handed
+// over to: the call goes on without this agent.
+func (s *Sender) SendLast(ctx context.Context, body any) error { return s.put(ctx, body, true) }
 
 // SendPart sends a piece of a message that goes on, such as a token of a text: a string, a []byte
 // or a Message. The message ends with the next that is sent, or with the reply.

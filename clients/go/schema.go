@@ -17,6 +17,11 @@ var (
 	timeType          = reflect.TypeFor[time.Time]()
 	bytesType         = reflect.TypeFor[[]byte]()
 	messageType       = reflect.TypeFor[Message]()
+	// What an agent answers with in place of messages of its own.
+	repliesTypes = map[reflect.Type]bool{
+		reflect.TypeFor[Delegated](): true, reflect.TypeFor[Unordered](): true,
+		reflect.TypeFor[Reply](): true, reflect.TypeFor[Exchange](): true,
+	}
 )
 
 // schemaOf is the JSON Schema of what a type is as a message; nil for one that is no message.
@@ -25,7 +30,7 @@ func schemaOf(t reflect.Type) schema {
 		t = t.Elem()
 	}
 	switch {
-	case t == messageType:
+	case t == messageType || repliesTypes[t]:
 		return schema{}
 	case t == bytesType:
 		return schema{"type": "string", "contentMediaType": Bytes}

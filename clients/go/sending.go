@@ -170,7 +170,8 @@ func (s *sending) send(ctx context.Context, message *Message, end bool) error {
 		}
 		stop := s.cutAt(content, at, message)
 		isLast := stop == len(content)
-		if err := s.write(message, content[at:stop], !isLast, end && isLast, at == 0); err != nil {
+		words := frameWords{isFirst: at == 0, isPart: !isLast, isEnd: end && isLast}
+		if err := s.write(message, content[at:stop], words); err != nil {
 			return err
 		}
 		if at = stop; isLast {
@@ -191,7 +192,8 @@ func (s *sending) sendPart(ctx context.Context, message *Message) error {
 			return err
 		}
 		stop := s.cutAt(content, at, message)
-		if err := s.write(message, content[at:stop], true, false, !s.inPart); err != nil {
+		words := frameWords{isFirst: !s.inPart, isPart: true}
+		if err := s.write(message, content[at:stop], words); err != nil {
 			return err
 		}
 		s.inPart = true
@@ -215,6 +217,42 @@ func (s *sending) sendError(ctx context.Context, failed *Error) error {
 	return s.connection.write(nil, func(out []byte) []byte {
 		return append(appendError(out, s.id, failed), `,"more":true}`...)
 	})
+}
+
+// sendUnordered sends a message in one piece, which need not wait for what is spliced before it.
+func (s *sending) sendUnordered(ctx context.Context, message *Message) error {
+	if size := int64(len(message.Content)); size > s.connection.contentBytesMax.Load() {
+		return failure(InvalidArgument, "too_large",
+			"content of %d bytes exceeds %d: out of order it goes in one piece", size,
+			s.connection.contentBytesMax.Load())
+	}
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.finish()
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	return s.write(message, message.Content, frameWords{isFirst: true, isUnordered: true})
+}
+
+// splice puts the replies of another call at this place, behind a message that is complete. write
+// writes the frame, which needs no credit; with end it is the last.
+func (s *sending) splice(ctx context.Context, end bool, write func() error) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.finish()
+	if err := s.endPart(ctx, false); err != nil {
+		return err
+	}
+	if err := write(); err != nil {
+		return err
+	}
+	if end {
+		s.over()
+	}
+	return nil
 }
 
 // end says that no message follows: an empty last frame, which needs no credit.
@@ -263,26 +301,35 @@ func (s *sending) endPart(ctx context.Context, end bool) error {
 	})
 }
 
-func (s *sending) write(message *Message, content []byte, isPart, end, isFirst bool) error {
+// frameWords are what a frame of a message says besides.
+type frameWords struct {
+	isFirst     bool // It says what the message is.
+	isPart      bool
+	isEnd       bool
+	isUnordered bool
+}
+
+func (s *sending) write(message *Message, content []byte, words frameWords) error {
 	err := s.connection.write(content, func(out []byte) []byte {
 		out = wire.AppendInteger(append(out, `{"op":"data"`...), wire.ID, s.id)
-		if isFirst {
+		if words.isFirst {
 			out = wire.AppendText(out, wire.Type, message.Type)
 			// A last message of nothing is named as content, or it would be none.
-			if message.ContentType != JSON || (end && len(content) == 0 && message.Type == "") {
+			if message.ContentType != JSON || (words.isEnd && len(content) == 0 && message.Type == "") {
 				out = wire.AppendText(out, wire.ContentType, message.ContentType)
 			}
 			out, _ = wire.AppendObject(out, wire.Ext, message.Ext) // Checked before.
 		}
-		out = wire.AppendTrue(out, wire.Part, isPart)
-		out = wire.AppendTrue(out, wire.End, end)
+		out = wire.AppendTrue(out, wire.Part, words.isPart)
+		out = wire.AppendTrue(out, wire.Unordered, words.isUnordered)
+		out = wire.AppendTrue(out, wire.End, words.isEnd)
 		return append(out, '}')
 	})
 	if err != nil {
 		return err
 	}
 	s.window -= int64(len(content)) + wire.FrameCost
-	if end {
+	if words.isEnd {
 		s.over()
 	}
 	return nil

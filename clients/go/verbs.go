@@ -120,8 +120,9 @@ func (c *Client) Open(
 
 // callKind is what distinguishes the verbs.
 type callKind struct {
-	isUnary bool
-	isOpen  bool
+	isUnary   bool
+	isOpen    bool
+	delegator *hostedCall // The call is for its reply.
 }
 
 // begin makes the call. Where it is not unary, its context ends it from now on.
@@ -134,8 +135,12 @@ func (c *Client) begin(
 	}
 	request := callRequest{
 		address: to, isOpen: kind.isOpen, isLazy: chosen.isLazy, window: chosen.window,
+		isDelegated: kind.delegator != nil, isHeld: chosen.isLazy || kind.delegator != nil,
 	}
 	handled := chosen.handled(ctx)
+	if kind.delegator != nil {
+		handled = kind.delegator
+	}
 	if handled != nil && chosen.isDetached && handled.endsWith(ctx) {
 		ctx = context.WithoutCancel(ctx)
 	}
@@ -170,6 +175,10 @@ func (c *Client) describe(
 	}
 	if int64(len(message.Content)) <= c.contentBytesMax() {
 		request.content = message.Content
+	} else if request.isLazy && request.isDelegated {
+		// It is started by its splice, and spliced when its message has gone.
+		return failure(InvalidArgument, "too_large", "content of %d bytes exceeds %d",
+			len(message.Content), c.contentBytesMax())
 	} else {
 		request.first = &message
 	}
@@ -177,9 +186,9 @@ func (c *Client) describe(
 	if err != nil {
 		return err
 	}
-	if request.window != wire.WindowDefault || request.isLazy {
+	if request.window != wire.WindowDefault || request.isHeld {
 		window := request.window
-		if request.isLazy {
+		if request.isHeld {
 			window = 0
 		}
 		header = wire.AppendInteger(header, wire.Window, window)

@@ -54,6 +54,10 @@ func (d *driver) agent(c command) coagent.Agent {
 		return coagent.StreamFunc(relay)
 	case "slow":
 		return coagent.Func(slow)
+	case "delegate":
+		return coagent.StreamFunc(delegate)
+	case "hand_over":
+		return coagent.Handler(handOver)
 	}
 	return nil
 }

@@ -238,9 +238,10 @@ func (d *driver) reading(ctx context.Context, c command) (object, error) {
 
 // reading is a call whose reply is read step by step.
 type reading struct {
-	reply    *coagent.Reply
-	exchange *coagent.Exchange
-	cancel   func()
+	reply     *coagent.Reply
+	exchange  *coagent.Exchange
+	delegated *coagent.Delegated
+	cancel    func()
 }
 
 func (r *reading) leave() {

@@ -50,6 +50,7 @@ type command struct {
 	Interrupts string `json:"interrupts"`
 	HookFails  string `json:"hook_fails"`
 	Signals    any    `json:"signals"`
+	Unordered  bool   `json:"unordered"`
 
 	TimeoutMS *float64 `json:"timeout_ms"`
 
@@ -99,7 +100,9 @@ func (d *driver) perform(ctx context.Context, begin func(), c command) (object, 
 		return nil, d.subscribe(own, c)
 	case "discover", "watch":
 		return d.discovering(own, c)
-	case "reply", "input", "answer", "fail", "fail_at", "forward":
+	case "delegate":
+		return nil, d.delegate(own, c)
+	case "reply", "input", "answer", "fail", "fail_at", "forward", "splice", "hand_off":
 		return d.scripted(own, c)
 	case "decode":
 		return decode(c)

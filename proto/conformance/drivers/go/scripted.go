@@ -134,6 +134,9 @@ func (d *driver) scripted(ctx context.Context, c command) (object, error) {
 		return nil, err
 	}
 	defer done()
+	if c.Do == "splice" || c.Do == "hand_off" {
+		return nil, d.splice(ctx, call, c)
+	}
 	return nil, call.step(ctx, c)
 }
 
@@ -191,6 +194,8 @@ func (s *scriptedCall) step(ctx context.Context, c command) error {
 		return err
 	case c.Part:
 		err = s.out.SendPart(ctx, message)
+	case c.Unordered:
+		err = s.out.Send(ctx, coagent.OutOfOrder(message))
 	default:
 		err = s.out.Send(ctx, message)
 	}
