@@ -215,7 +215,7 @@ def check_frames() -> tuple[int, int, set[str]]:
     return len(names), hostile, used
 
 
-OPENS = {"register", "call", "send", "close", "publish", "subscribe"}
+OPENS = {"register", "call", "send", "close", "publish", "subscribe", "signal"}
 
 
 def check_step(where: str, step: dict, last: dict[str, int]) -> None:
@@ -252,7 +252,7 @@ def check_step(where: str, step: dict, last: dict[str, int]) -> None:
         }
         if wrong := refusals(HEADERS[header["op"]], full):
             complain(where, f"the schema says: {wrong}")
-        if header["op"] in ("call", "close") and kinds == ["gets"]:
+        if header["op"] in ("call", "close", "signal") and kinds == ["gets"]:
             if header["id"] != last.get(peer, 0) + 2:
                 complain(where, f"the sidecar's next id for {peer} is {last.get(peer, 0) + 2}")
             last[peer] = header["id"]

@@ -44,6 +44,7 @@ REQUIRED = {
     "send": ["to"],
     "publish": ["topic", "source"],
     "subscribe": ["id", "topic"],
+    "signal": ["name"],
     "close": ["id", "to", "reason"],
 }
 CLIENT_OPS = set(REQUIRED) - {"welcome", "close"}

@@ -110,6 +110,7 @@ static inline int find_op(struct coagent_slice op) {
     case 6:
       return is(&op, "credit")   ? COAGENT_OP_CREDIT
              : is(&op, "cancel") ? COAGENT_OP_CANCEL
+             : is(&op, "signal") ? COAGENT_OP_SIGNAL
                                  : COAGENT_OP_UNKNOWN;
     case 7:
       return is(&op, "welcome")   ? COAGENT_OP_WELCOME

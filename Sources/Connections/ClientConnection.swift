@@ -161,7 +161,8 @@ public final class ClientConnection {
       }
       receivedNumbered(id, header, content, into: &events)
     // A later version's operation, which this one can do without.
-    case .missing, .unknown, .hello, .welcome, .register, .send, .publish, .subscribe: break
+    case .missing, .unknown, .hello, .welcome, .register, .send, .publish, .subscribe, .signal:
+      break
     }
   }
 

@@ -28,6 +28,8 @@ public struct ServerConnection: Sendable {
     public var name: String
     /// Whose token it showed; nil when none was asked for.
     public var token: String?
+    /// The optional parts of the protocol that both know.
+    public var features: Features
   }
 
   /// What the passing of time asks for.
@@ -133,7 +135,7 @@ public struct ServerConnection: Sendable {
     return .greeted(
       Greeting(
         client: header[.client].text, name: header[.name].text,
-        token: kind == .tcp ? owner : nil))
+        token: kind == .tcp ? owner : nil, features: Features(naming: header[.features])))
   }
 
   private func missing(_ field: String) -> ConnectionFault {

@@ -15,6 +15,10 @@ struct IDTable: ~Copyable {
     case closing
     /// A subscription.
     case subscription
+    /// A signal of this connection's that waits for its answer.
+    case signal
+    /// A signal that this connection was given and has to answer.
+    case givenSignal
   }
 
   struct Entry {

@@ -33,6 +33,7 @@ public struct RouterMetrics: Sendable {
   public internal(set) var sendsLost: UInt64 = 0
   public internal(set) var framesIn: UInt64 = 0
   public internal(set) var topics = TopicMetrics()
+  public internal(set) var signals = SignalMetrics()
 
   public init() {}
 }

@@ -107,6 +107,8 @@ struct Session {
   var lazyCalls: Int32 = 0
   var lastUsed: UInt64
   var created: UInt64
+  /// What waits in its mailbox stays there.
+  var isPaused = false
   /// Its next call makes the instance: no host has heard of it yet.
   var isNew = true
   var timer: TimerIndex = -1
@@ -173,6 +175,10 @@ struct ConnectionState: ~Copyable {
   var mailboxBytes = 0
   /// Ids that the sidecar has opened and that have not ended; they are not the client's.
   var givenIDs: Int32 = 0
+  /// The optional parts of the protocol that it and the sidecar know.
+  var features: Features = []
+  /// Signals that it was given and has not answered.
+  var givenSignals: [Int32] = []
   /// How many of its own ids are subscriptions.
   var subscriptions = 0
   var isDirty = false

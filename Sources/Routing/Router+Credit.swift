@@ -22,7 +22,7 @@ extension Router {
       pump(entry.index, .input)
       grant(entry.index, .input)
     case .subscription: subscriberGrants(entry.index, credit)
-    case .registration, .closing: break
+    case .registration, .closing, .signal, .givenSignal: break
     }
     return nil
   }

@@ -32,7 +32,8 @@ extension Router {
       hostEnded(entry.index, isAbandoned ? .released : .failed)
     case .hosted: passError(entry.index, header, isLast: !header[.more])
     case .closing: sessionClosed(entry.index)
-    case .made, .registration, .subscription: break
+    case .givenSignal: signalAnswered(entry.index, .error(header))
+    case .made, .registration, .subscription, .signal: break
     }
     return nil
   }
@@ -44,7 +45,11 @@ extension Router {
     guard let entry = connections.at(connection).pointee.ids.find(id) else {
       return checkOpened(connection, id)
     }
-    if entry.kind == .closing { sessionClosed(entry.index) }
+    switch entry.kind {
+    case .closing: sessionClosed(entry.index)
+    case .givenSignal: signalAnswered(entry.index, .ok)
+    case .made, .hosted, .registration, .subscription, .signal: break
+    }
     return nil
   }
 
@@ -60,6 +65,7 @@ extension Router {
     let host = record.pointee.host
     guard host >= 0 else { return }
     let state = connections.at(host)
+    if !state.pointee.givenSignals.isEmpty { signalsMetEnd(of: call, at: host) }
     if state.pointee.ids.find(record.pointee.hostID)?.index == call {
       state.pointee.ids.remove(record.pointee.hostID)
       state.pointee.givenIDs -= 1
@@ -110,7 +116,8 @@ extension Router {
       refuse(connection, id, cancelled)
       withdrawReplica(entry.index)
     case .subscription: endSubscription(entry.index, cancelled)
-    case .hosted, .closing: break
+    case .signal: endSignal(entry.index, cancelled)
+    case .hosted, .closing, .givenSignal: break
     }
     return nil
   }
@@ -134,6 +141,11 @@ extension Router {
       withdrawReplica(entry.index)
     case .subscription: endSubscription(entry.index, failure)
     case .closing: sessionClosed(entry.index)
+    case .signal: endSignal(entry.index, failure)
+    case .givenSignal:
+      let unread = "its host sent what cannot be read: \(failure.message)"
+      refuse(connection, id, failure)
+      signalAnswered(entry.index, .failed(Failure(.internal, unread)))
     }
   }
 

@@ -28,7 +28,7 @@ extension Router {
     switch entry.kind {
     case .hosted: receiveReply(entry.index, header, content)
     case .made: receiveInput(entry.index, header, content)
-    case .registration, .closing, .subscription: break
+    case .registration, .closing, .subscription, .signal, .givenSignal: break
     }
     return nil
   }
@@ -248,7 +248,7 @@ extension Router {
     if header.has(.contentType) { writer.string("content_type", header[.contentType]) }
   }
 
-  private static func writeError(_ writer: inout HeaderWriter, _ header: Header, isLast: Bool) {
+  static func writeError(_ writer: inout HeaderWriter, _ header: Header, isLast: Bool) {
     let code = ErrorCode(rawValue: header[.code].text) ?? .internal
     writer.string("code", code.rawValue)
     if header.has(.reason) { writer.string("reason", header[.reason]) }

@@ -213,6 +213,7 @@ extension Router {
     state.pointee.isLeaving = true
     if state.pointee.goodbyeTimer >= 0 { timers.cancel(state.pointee.goodbyeTimer) }
     endSubscriptions(ofConnection: connection)
+    loseGivenSignals(of: connection)
     let lost = state.pointee.replicas + state.pointee.leavingReplicas
     var left: [AgentIndex] = []
     for replica in lost {
@@ -225,7 +226,8 @@ extension Router {
       switch entry.kind {
       case .hosted: loseHosted(entry, connection)
       case .made: loseMade(entry, connection)
-      case .registration, .closing, .subscription: break
+      case .signal: leaveSender(entry.index)
+      case .registration, .closing, .subscription, .givenSignal: break
       }
     }
     var orphaned: [SessionIndex] = []
@@ -308,8 +310,8 @@ extension Router {
     relieve()
   }
 
-  /// Whether calls or sends are under way.
-  public var isBusy: Bool { calls.count > 0 && !isDrainOver }
+  /// Whether calls, sends or signals are under way.
+  public var isBusy: Bool { (calls.count > 0 || signals.count > 0) && !isDrainOver }
 
   /// Ends what is left when the time for draining is over [DRN-3].
   public func endDrain() {
@@ -320,6 +322,7 @@ extension Router {
       let wasSeen = state == .running || state == .delivering
       fail(call, Failure(.shutdown, "the sidecar has shut down", mayRetry: !wasSeen))
     }
+    endSignals(Failure(.shutdown, "the sidecar has shut down"))
     relieve()
   }
 }

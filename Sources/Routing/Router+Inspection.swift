@@ -4,7 +4,7 @@ internal import Wire
 /// One session, as it is shown.
 public struct SessionView {
   public enum State: String, Sendable {
-    case running, waiting, idle, closing
+    case running, waiting, idle, paused, closing
   }
 
   /// `name:session`; good until the router's next event, as the other bytes of views are.
@@ -163,12 +163,14 @@ extension Router {
 
   private func view(ofSession index: SessionIndex) -> SessionView {
     let session = sessions.at(index).pointee
-    let isBusy = session.running > 0 || session.mailbox.count > 0
+    let isBusy = session.running > 0 || session.mailbox.count > 0 || session.isPaused
     let state: SessionView.State =
       if session.state == .closing {
         .closing
       } else if session.running > 0 {
         .running
+      } else if session.isPaused {
+        .paused
       } else if session.mailbox.count > 0 {
         .waiting
       } else {

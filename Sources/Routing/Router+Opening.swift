@@ -97,7 +97,7 @@ extension Router {
   }
 
   /// The call that a new message serves, -1 for none; or why it may not be sent, or not under that
-  /// name [CAL-8, CON-13, DRN-2, PAR-5 to PAR-7].
+  /// name [CAL-8, CON-13, DRN-2, SIG-15, PAR-5 to PAR-7].
   func origin(
     _ connection: ConnectionIndex, _ header: Header
   ) -> Result<CallIndex, FailureError> {
@@ -110,7 +110,9 @@ extension Router {
       case .success(let found): parent = found
       case .failure(let failure): return .failure(failure)
       }
-    } else if isDraining || connections.at(connection).pointee.isLeaving {
+    } else if header.operation != .signal,
+      isDraining || connections.at(connection).pointee.isLeaving
+    {
       return refused(
         Failure(.draining, "the sidecar takes no new calls", mayRetry: isDraining))
     }

@@ -7,7 +7,8 @@ extension Router {
 
   /// Whether the next call of a session can go to its host now.
   func canRun(_ session: UnsafeMutablePointer<Session>, _ call: CallIndex) -> Bool {
-    session.pointee.state == .live && session.pointee.running < sessionConcurrency(session)
+    session.pointee.state == .live && !session.pointee.isPaused
+      && session.pointee.running < sessionConcurrency(session)
       && mayReceive(session.pointee.replica, call) && canTake(session.pointee.replica, call)
   }
 
@@ -57,7 +58,7 @@ extension Router {
   private func serveSession(_ index: SessionIndex) {
     let session = sessions.at(index)
     let call = session.pointee.mailbox.first
-    guard session.pointee.state == .live, call >= 0,
+    guard session.pointee.state == .live, !session.pointee.isPaused, call >= 0,
       session.pointee.running < sessionConcurrency(session),
       mayReceive(session.pointee.replica, call)
     else { return }
@@ -73,7 +74,7 @@ extension Router {
   func queueUp(_ index: SessionIndex) {
     let session = sessions.at(index)
     let call = session.pointee.mailbox.first
-    guard session.pointee.state == .live, call >= 0,
+    guard session.pointee.state == .live, !session.pointee.isPaused, call >= 0,
       session.pointee.running < sessionConcurrency(session),
       mayReceive(session.pointee.replica, call)
     else { return }

@@ -78,6 +78,25 @@ extension Router {
     freeReplicaIfDone(replica)
   }
 
+  // MARK: Pausing
+
+  /// Nothing that waits for a session goes to its host until it is resumed [SIG-7].
+  func pause(_ index: SessionIndex) {
+    sessions.at(index).pointee.isPaused = true
+    leaveQueue(index)
+  }
+
+  func resume(_ index: SessionIndex) {
+    let session = sessions.at(index)
+    guard session.pointee.isPaused else { return }
+    session.pointee.isPaused = false
+    // Its idle time begins now.
+    session.pointee.lastUsed = now
+    guard session.pointee.state == .live else { return }
+    queueUp(index)
+    serveReplica(session.pointee.replica)
+  }
+
   // MARK: Closing
 
   /// An idle timer has fired [SES-8]. It is not moved with each message, so it may find the session
@@ -87,7 +106,9 @@ extension Router {
     session.pointee.timer = -1
     guard session.pointee.state == .live else { return }
     let idleMs = replicas.at(session.pointee.replica).pointee.idleMs
-    let isIdle = session.pointee.running == 0 && session.pointee.mailbox.count == 0
+    let isIdle =
+      session.pointee.running == 0 && session.pointee.mailbox.count == 0
+      && !session.pointee.isPaused
     let due = isIdle ? session.pointee.lastUsed + idleMs : now + idleMs
     if isIdle, due <= now {
       closeSession(index, "idle")
@@ -158,13 +179,19 @@ extension Router {
   /// Ends a session and all its calls, by an operator's word [SYS-6]. False when it is not there.
   public func deleteSession(_ address: UnsafeRawBufferPointer) -> Bool {
     guard let index = sessionTable.find(address) else { return false }
-    defer { relieve() }
+    deleteSession(index)
+    relieve()
+    return true
+  }
+
+  func deleteSession(_ index: SessionIndex) {
     let session = sessions.at(index)
+    session.pointee.isPaused = false
     let cancelled = Failure(.cancelled, "the session was deleted")
     while sessions.isUsed(index), session.pointee.mailbox.first >= 0 {
       fail(session.pointee.mailbox.first, cancelled)
     }
-    guard sessions.isUsed(index), session.pointee.state == .live else { return true }
+    guard sessions.isUsed(index), session.pointee.state == .live else { return }
     let connection = replicas.at(session.pointee.replica).pointee.connection
     for entry in connections.at(connection).pointee.ids.all()
     where entry.kind == .hosted && calls.isUsed(entry.index)
@@ -174,7 +201,6 @@ extension Router {
       releasePlace(entry.index, index)
     }
     closeSession(index, "cancelled")
-    return true
   }
 
   /// A deleted session's running call no longer keeps the session's place [SYS-7].

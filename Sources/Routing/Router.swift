@@ -35,7 +35,8 @@ struct Failure {
 /// `Router+Waiting` and `Router+Serving` (mailboxes, lines, who is next), `Router+Flow`,
 /// `Router+Credit` and `Router+Turns` (messages on their way), `Router+Ending` (terminal frames,
 /// cancel, deadlines), `Router+Sessions`, `Router+Hosts` (register, lost connections, goodbye),
-/// `Router+Topics` and `Router+Publishing`, `Router+Inspection` (listings).
+/// `Router+Topics` and `Router+Publishing`, `Router+Signals` and `Router+GivenSignals` (the control
+/// lane), `Router+Inspection` (listings).
 public final class Router {
   public let registry: Registry
   public let limits: Limits
@@ -64,6 +65,10 @@ public final class Router {
   var words = WordTable()
   var topics = TopicTable()
   var subscriptions = Slab<Subscription>()
+  var signals = Slab<Signal>()
+  var givenSignals = Slab<GivenSignal>()
+  /// Who may steer every agent and session, beside those who registered them.
+  public var operatorPrincipal: Principal?
   // Published messages, by which a recipient knows one that it has already.
   var publications: UInt64 = 0
   // The topics and patterns that a published message matches, for as long as it is handed out.
@@ -124,6 +129,11 @@ public final class Router {
 
   public func setName(_ name: String, of connection: ConnectionIndex) {
     connections.at(connection).pointee.name = name
+  }
+
+  /// Notes which optional parts of the protocol a connection and the sidecar both know.
+  public func setFeatures(_ features: Features, of connection: ConnectionIndex) {
+    connections.at(connection).pointee.features = features
   }
 
   /// Takes the connections whose buffers have bytes to send.
@@ -189,7 +199,7 @@ public final class Router {
     _ connection: ConnectionIndex, _ header: Header, _ content: Content
   ) -> ConnectionFault? {
     metrics.framesIn &+= 1
-    if let field = header.wrongField, !Self.isOutOfPlace(header.operation) {
+    if let field = header.wrongField, !isOutOfPlace(header.operation, from: connection) {
       return refuseField(connection, header, .badField, field)
     }
     switch header.operation {
@@ -203,8 +213,10 @@ public final class Router {
     case .subscribe: return receiveSubscribe(connection, header)
     case .ok: return receiveOk(connection, header)
     case .register: return receiveRegister(connection, header, content)
+    case .signal where connections.at(connection).pointee.features.contains(.signals):
+      return receiveSignal(connection, header, content)
     case .missing: return refuseField(connection, header, .missingField, "op")
-    case .unknown, .hello, .welcome, .ping, .pong, .goodbye, .close:
+    case .unknown, .hello, .welcome, .ping, .pong, .goodbye, .close, .signal:
       let op = header[.op].text
       refuse(
         connection, nil,
@@ -213,10 +225,12 @@ public final class Router {
     }
   }
 
-  /// An op that a client may not send, or not then: its other fields are not looked at [HDR-15].
-  private static func isOutOfPlace(_ operation: Operation) -> Bool {
+  /// An op that a client may not send, or not then, or not without its feature: its other fields
+  /// are not looked at [HDR-15, CON-2].
+  private func isOutOfPlace(_ operation: Operation, from connection: ConnectionIndex) -> Bool {
     switch operation {
     case .unknown, .hello, .welcome, .close: true
+    case .signal: !connections.at(connection).pointee.features.contains(.signals)
     default: false
     }
   }
@@ -236,7 +250,7 @@ public final class Router {
       return nil
     }
     switch header.operation {
-    case .register, .call, .send, .publish, .subscribe:
+    case .register, .call, .send, .publish, .subscribe, .signal:
       if let fault = claim(connection, id) { return fault }
       refuse(connection, id, failure)
     case .data, .error, .credit, .cancel, .ok:

@@ -223,12 +223,14 @@ public final class Core {
     if let token = greeting.token { router.identify(connection, principal: .token(token)) }
     let word = "c\(peer.number)"
     router.setName(greeting.name.isEmpty ? word : greeting.name, of: connection)
+    router.setFeatures(greeting.features, of: connection)
     var writer = HeaderWriter(router.out(connection), "welcome")
     writer.integer("v", 1)
     writer.string("server", server)
     writer.string("connection", word)
     writer.integer("max_content", UInt64(limits.contentBytesMax))
     writer.integer("heartbeat_ms", peer.state.heartbeatMs)
+    if !greeting.features.isEmpty { writer.string("features", greeting.features.words) }
     writer.finish()
     router.markDirty(connection)
     watch(connection, router.now)

@@ -44,6 +44,7 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
     core = Core(
       limits: limits, server: server, tokens: tokens, firstRevision: Self.wallClockMs(),
       now: LoopClock.turnMs)
+    core.router.operatorPrincipal = .user(getuid())
     self.policy = policy
     start = LoopClock.turnMs
     core.lastHeard = { [unowned self] index in

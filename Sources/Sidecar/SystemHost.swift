@@ -7,6 +7,8 @@ public final class SystemCall {
   public let id: UInt64
   public let type: String
   public let content: [UInt8]
+  /// Who has made the call; nil when that is not known any more.
+  public let principal: Principal?
   /// Nobody waits for what is answered.
   public let isOneway: Bool
   /// What the reader still permits, in bytes. May be overdrawn by one frame.
@@ -22,10 +24,13 @@ public final class SystemCall {
     let isLast: Bool
   }
 
-  init(id: UInt64, type: String, content: [UInt8], isOneway: Bool, window: Int) {
+  init(
+    id: UInt64, type: String, content: [UInt8], principal: Principal?, isOneway: Bool, window: Int
+  ) {
     self.id = id
     self.type = type
     self.content = content
+    self.principal = principal
     self.isOneway = isOneway
     self.window = window
   }
@@ -230,7 +235,7 @@ public final class SystemHost {
       guard let agent = agents[name] else { return }
       let call = SystemCall(
         id: id, type: header[.type].text, content: Array(content.bytes),
-        isOneway: header[.oneway],
+        principal: router.principal(ofCall: id, at: connection), isOneway: header[.oneway],
         window: Int(header[.window] ?? UInt64(Limits.windowBytesDefault)))
       calls[id] = (call, agent)
       agent.handle(call, self)
@@ -244,7 +249,7 @@ public final class SystemHost {
       if call.isOpen { agent.cancelled(call, self) }
       if calls[id] != nil { fail(call, .cancelled, "cancelled") }
     case .data, .ok, .error, .close, .goodbye, .hello, .welcome, .ping, .pong, .register, .send,
-      .publish, .subscribe, .missing, .unknown:
+      .publish, .subscribe, .signal, .missing, .unknown:
       break
     }
   }

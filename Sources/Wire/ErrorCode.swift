@@ -40,6 +40,8 @@ public enum Reason: String, Sendable, CaseIterable {
   case missingField = "missing_field"
   case badAddress = "bad_address"
   case badTopic = "bad_topic"
+  case badSignal = "bad_signal"
+  case sessionNeeded = "session_needed"
   case badContent = "bad_content"
   case tooLarge = "too_large"
   case noInput = "no_input"
@@ -49,6 +51,7 @@ public enum Reason: String, Sendable, CaseIterable {
   // Who is there.
   case unknownAgent = "unknown_agent"
   case unknownSession = "unknown_session"
+  case unknownRun = "unknown_run"
   case noReplica = "no_replica"
   case hostLost = "host_lost"
   case connectionLost = "connection_lost"
@@ -59,6 +62,7 @@ public enum Reason: String, Sendable, CaseIterable {
   case reservedName = "reserved_name"
   case fromNotRegistered = "from_not_registered"
   case agentNotRegistered = "agent_not_registered"
+  case notPermitted = "not_permitted"
   // What a call may use.
   case mailboxFull = "mailbox_full"
   case tooManyIDs = "too_many_ids"
@@ -69,6 +73,12 @@ public enum Reason: String, Sendable, CaseIterable {
   case readerOverrun = "reader_overrun"
   case callCycle = "call_cycle"
   case callDepth = "call_depth"
+  // What a signal may meet.
+  case notRunning = "not_running"
+  case noSignals = "no_signals"
+  case unhandledSignal = "unhandled_signal"
+  case tooManySignals = "too_many_signals"
+  case interrupted = "interrupted"
   // How a call ends early.
   case deadline = "deadline"
   case cancelled = "cancelled"
@@ -81,21 +91,26 @@ public enum Reason: String, Sendable, CaseIterable {
   public var code: ErrorCode {
     switch self {
     case .headerLength, .contentLength, .badHeader, .badID, .badField, .missingField, .badAddress,
-      .badTopic, .badContent, .tooLarge, .noInput:
+      .badTopic, .badContent, .badSignal, .sessionNeeded, .tooLarge, .noInput:
       .invalidArgument
-    case .helloExpected, .versionUnsupported, .callCycle, .callDepth: .failedPrecondition
+    case .helloExpected, .versionUnsupported, .callCycle, .callDepth, .notRunning:
+      .failedPrecondition
     case .badToken: .unauthenticated
     case .helloTimeout, .deadline: .deadlineExceeded
     case .heartbeatTimeout, .noReplica, .hostLost, .connectionLost, .shutdown, .draining:
       .unavailable
     case .slowReader, .tooManyConnections, .mailboxFull, .tooManyIDs, .tooManyNames,
-      .tooManySessions, .tooManySubscriptions, .windowExceeded, .readerOverrun:
+      .tooManySessions, .tooManySubscriptions, .tooManySignals, .windowExceeded,
+      .readerOverrun:
       .resourceExhausted
-    case .unknownOp, .unsupportedField, .unhandledType: .unimplemented
-    case .unknownAgent, .unknownSession: .notFound
+    case .unknownOp, .unsupportedField, .unhandledType, .unhandledSignal, .noSignals:
+      .unimplemented
+    case .unknownAgent, .unknownSession, .unknownRun: .notFound
     case .nameRegistered: .alreadyExists
-    case .peerRefused, .nameOwned, .reservedName, .fromNotRegistered, .agentNotRegistered:
+    case .peerRefused, .nameOwned, .reservedName, .fromNotRegistered, .agentNotRegistered,
+      .notPermitted:
       .permissionDenied
+    case .interrupted: .aborted
     case .cancelled, .callerLost, .parentEnded: .cancelled
     case .agentError, .activationFailed, .internal: .internal
     }

@@ -5,6 +5,7 @@ public enum Operation: Int32, Sendable, CaseIterable {
   case missing, unknown
   case hello, welcome, ping, pong, goodbye
   case register, ok, call, data, error, cancel, credit, send, close, publish, subscribe
+  case signal
 
   /// The word on the wire.
   public var word: StaticString {
@@ -26,6 +27,7 @@ public enum Operation: Int32, Sendable, CaseIterable {
     case .close: "close"
     case .publish: "publish"
     case .subscribe: "subscribe"
+    case .signal: "signal"
     }
   }
 }
@@ -72,6 +74,7 @@ public struct IntegerField: Sendable {
   public static let window = Self(number: Int(COAGENT_WINDOW.rawValue))
   public static let bytes = Self(number: Int(COAGENT_BYTES.rawValue))
   public static let parent = Self(number: Int(COAGENT_PARENT.rawValue))
+  public static let call = Self(number: Int(COAGENT_CALL.rawValue))
   public static let dropped = Self(number: Int(COAGENT_DROPPED.rawValue))
 }
 

@@ -58,6 +58,7 @@ final class Peer {
   fileprivate init(_ network: Network, _ principal: Principal) {
     self.network = network
     index = network.router.openConnection(principal: principal, name: "", out: out)
+    network.router.setFeatures(.all, of: index)
   }
 
   // MARK: Saying
@@ -167,6 +168,8 @@ final class Peer {
     var words = [header[.op].text]
     if let id = header[.id] { words.append("\(id)") }
     if header.has(.to) { words.append(header[.to].text) }
+    if let call = header[.call] { words.append("call=\(call)") }
+    if header.operation == .signal { words.append("name=\(header[.name].text)") }
     if header.has(.from) { words.append("from=\(header[.from].text)") }
     if header.has(.type) { words.append("type=\(header[.type].text)") }
     if let time = header[.timeoutMs] { words.append("timeout=\(time)") }

@@ -27,10 +27,11 @@ struct RouterAudit {
     try checkTimers()
     try checkCredit()
     try checkTopics()
+    try checkSignals()
   }
 
-  private var calls: [Int32] { router.calls.indices() }
-  private func call(_ index: Int32) -> UnsafeMutablePointer<Call> { router.calls.at(index) }
+  var calls: [Int32] { router.calls.indices() }
+  func call(_ index: Int32) -> UnsafeMutablePointer<Call> { router.calls.at(index) }
 
   private func checkCalls() throws(Violation) {
     for index in calls {
@@ -120,6 +121,10 @@ struct RouterAudit {
           let replica = router.replicas.at(entry.index)
           try require(
             replica.pointee.registrationID == entry.id, "id \(entry.id) of another replica")
+        case .signal: try checkSignal(entry, of: connection)
+        case .givenSignal:
+          given += 1
+          try checkGivenSignal(entry, of: connection)
         case .subscription: try checkSubscription(entry, of: connection)
         }
       }
@@ -284,7 +289,10 @@ struct RouterAudit {
     for session in sessions {
       let record = router.sessions.at(session).pointee
       let next = record.mailbox.first
-      guard record.state == .live, next >= 0, record.running < replica.sessionConcurrency,
+      try require(
+        !record.isPaused || !record.isQueued, "\(record.address.text) waits though paused")
+      guard record.state == .live, !record.isPaused, next >= 0,
+        record.running < replica.sessionConcurrency,
         !replica.isLeaving || call(next).pointee.hasParent
       else { continue }
       try require(record.isQueued, "\(record.address.text) could be served and is not in the queue")
@@ -359,41 +367,5 @@ struct RouterAudit {
     try require(room >= 0, "\(what): \(-room) more was granted than there is room for")
     let isDue = room >= direction.step || (direction.allowance <= 0 && room > 0)
     try require(!isDue || router.isCongested(receiver), "\(what): \(room) are not granted")
-  }
-
-  /// The calls there are, for people.
-  var leftCalls: String {
-    calls.map { index in
-      let call = call(index).pointee
-      let type = router.words.bytes(of: call.type).text
-      return "\(type) to \(router.address(of: index).text) is \(call.state)"
-        + (call.host >= 0 ? " at \(router.name(of: call.host))" : "")
-        + (call.session >= 0 ? " (\(router.sessions.at(call.session).pointee.state))" : "")
-    }.joined(separator: ", ")
-  }
-
-  /// Nothing is left of anything: no call, session, byte or replica.
-  func checkEmpty() throws(Violation) {
-    try require(router.calls.count == 0, leftCalls)
-    try require(router.sessions.count == 0, "\(router.sessions.count) sessions are left")
-    try require(router.replicas.count == 0, "\(router.replicas.count) replicas are left")
-    try require(router.timers.count == 0, "\(router.timers.count) timers are left")
-    try checkNoTopics()
-    for index in router.connections.indices() {
-      let state = router.connections.at(index)
-      try require(state.pointee.heldBytes == 0, "\(state.pointee.heldBytes) bytes are held")
-      try require(
-        state.pointee.mailboxBytes == 0, "\(state.pointee.mailboxBytes) bytes in mailboxes")
-      try require(state.pointee.ids.count == 0, "\(state.pointee.ids.count) ids are open")
-      try require(state.pointee.firstInLine == -1, "somebody waits for room")
-      try require(state.pointee.replicas.isEmpty, "replicas of a connection")
-      try require(state.pointee.leavingReplicas.isEmpty, "leaving replicas of a connection")
-    }
-    for state in router.agents {
-      try require(state.line.count == 0, "a line is left")
-      try require(state.leaving.isEmpty, "an agent has replicas that leave")
-      try require(state.metrics.open == 0, "\(state.metrics.open) calls count as open")
-    }
-    try require(router.metrics.calls.open == 0, "\(router.metrics.calls.open) calls count as open")
   }
 }

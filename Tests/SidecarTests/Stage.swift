@@ -47,6 +47,7 @@ final class Stage {
     core = Core(
       limits: limits, server: "coagentd/test",
       tokens: TokenList(tokens.map { (name: "token", token: $0) }), seed: seed, now: now)
+    core.router.operatorPrincipal = .user(1000)
     core.lastHeard = { [unowned self] in peersByConnection[$0]?.heardAt ?? now }
   }
 
@@ -71,7 +72,9 @@ final class Stage {
   /// Connects a peer that nobody has mentioned yet, and greets.
   func greet(_ name: String) throws {
     connect(name)
-    send(name, FrameBytes.frame(#"{"op":"hello","v":1,"client":"test/1","name":"\#(name)"}"#, []))
+    let hello =
+      #"{"op":"hello","v":1,"client":"test/1","name":"\#(name)","features":"\#(Features.all.words)"}"#
+    send(name, FrameBytes.frame(hello, []))
     let welcome = try next(name)
     guard welcome?.header["op"]?.string == "welcome" else {
       throw Proto.Missing(description: "no welcome for \(name): \(String(describing: welcome))")

@@ -64,6 +64,8 @@ import Wire
       "registration_bytes_max": limits.registrationBytesMax,
       "sessions_max": limits.sessionsMax,
       "subscriptions_max": limits.subscriptionsMax,
+      "signal_bytes_max": Limits.signalBytesMax,
+      "signals_unanswered_max": Limits.signalsUnansweredMax,
       "topic_bytes_max": Limits.topicBytesMax,
       "topic_segments_max": Limits.topicSegmentsMax,
       "connections_max": limits.connectionsMax,
@@ -92,7 +94,10 @@ import Wire
       #expect(try scan(#"{"op":"\#(operation.word)"}"#).operation == operation)
     }
     #expect(try scan("{}").operation == .missing)
-    for word in ["", "Call", "calls", "cal", "splice", "publisher", "subscript", "signal", "null"] {
+    let others = [
+      "", "Call", "calls", "cal", "splice", "publisher", "subscript", "signals", "null",
+    ]
+    for word in others {
       #expect(try scan(#"{"op":"\#(word)"}"#).operation == .unknown, "\(word)")
     }
   }

@@ -24,7 +24,7 @@ final class SessionsAgent: SystemAgent {
       switch call.type {
       case "SessionList": try list(.object(call.content))
       case "SessionDescribe": try describe(.object(call.content))
-      case "SessionDelete": try delete(.object(call.content))
+      case "SessionDelete": try delete(.object(call.content), by: call.principal)
       case "CallList": try calls(.object(call.content))
       default: throw .unhandled(name, call.type)
       }
@@ -75,8 +75,14 @@ final class SessionsAgent: SystemAgent {
     return reply
   }
 
-  private func delete(_ request: SystemRequest) throws(SystemFailure) -> SystemReply {
+  private func delete(
+    _ request: SystemRequest, by principal: Principal?
+  ) throws(SystemFailure) -> SystemReply {
     let address = try Self.address(request)
+    let isPermitted = principal.map { principal in
+      address.withBytes { router.mayDelete($0, principal) }
+    }
+    guard isPermitted ?? false else { throw .notPermitted("address", address) }
     guard address.withBytes(router.deleteSession) else { throw .unknownSession(address) }
     return SystemReply("SessionDeleted") { writer in
       writer.beginObject()

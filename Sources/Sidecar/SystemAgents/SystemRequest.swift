@@ -25,6 +25,13 @@ struct SystemFailure: Error {
       detail: Detail(key: "field", value: field))
   }
 
+  /// What `field` names belongs to another principal.
+  static func notPermitted(_ field: StaticString, _ name: String) -> SystemFailure {
+    SystemFailure(
+      reason: .notPermitted, message: "\"\(name)\" belongs to another principal",
+      detail: Detail(key: field, value: name))
+  }
+
   static func unknownSession(_ address: String) -> SystemFailure {
     SystemFailure(
       reason: .unknownSession, message: "no session \"\(address)\"",

@@ -19,6 +19,8 @@ from .scenarios import Scenario
 
 LATE_MS = 15
 """Steps leave 20 ms around each deadline."""
+FEATURES = "signals"
+"""What a peer that a conversation does not greet itself names in its hello."""
 ROUNDING_MS = 30
 """What a deadline in a header may differ by between two machines' clocks and a socket."""
 
@@ -101,7 +103,8 @@ class Conversation:
         if name not in self._peers:
             self._connect(name, "unix")
             peer = self._peers[name]
-            peer.send(encoded({"op": "hello", "v": 1, "client": "vectors/1", "name": name}))
+            hello = {"op": "hello", "v": 1, "client": "vectors/1", "name": name}
+            peer.send(encoded(hello | {"features": FEATURES}))
             welcome = peer.next()
             if welcome is None or welcome.header.get("op") != "welcome":
                 raise Failure(f"{name} gets {welcome} in place of a welcome")
