@@ -16,6 +16,7 @@ import pytest
 from coagent_client.sync import connect
 from processes import BOUND_S, Daemon
 from runner import Driver, Failed, Pending
+from runner.suite import known_failures
 
 LANGUAGES = ("python", "node", "go", "swift")
 PAIRS = list(itertools.product(LANGUAGES, repeat=2))
@@ -24,6 +25,18 @@ ORDERS = list(itertools.permutations(LANGUAGES))
 ORDER_IDS = ["-".join(order) for order in ORDERS]
 
 CANNED = ("echo", "mirror", "generate", "collect", "recorder", "hang", "fail", "relay", "scripted")
+
+def languages_with(*areas: str) -> tuple[str, ...]:
+    """Those whose client has these areas of the conformance suite."""
+    missing = {each for area in areas for each in known_failures().get(f"{area}/", {})}
+    return tuple(language for language in LANGUAGES if language not in missing)
+
+
+def pairs_of(languages: tuple[str, ...]) -> list[Any]:
+    """Each with each, for a fixture's `params`."""
+    pairs = itertools.product(languages, repeat=2)
+    return [pytest.param(pair, id="-to-".join(pair)) for pair in pairs]
+
 
 Fields = dict[str, Any]
 _numbers = itertools.count(1)
@@ -220,7 +233,8 @@ class Peer:
     def _begin(self, do: str, to: str, body: Fields | None, options: Fields) -> Pending:
         if body is not None:
             options["body"] = body
-        return self.driver.command(do, client="calling", to=to, **options)
+        options.setdefault("client", "calling")
+        return self.driver.command(do, to=to, **options)
 
     def _opened(self, do: str, to: str, body: Fields | None, options: Fields) -> Reply:
         options["as"] = fresh(do)
