@@ -10,6 +10,7 @@ from ._agents import operation
 from ._client import Client, connect
 from ._content import Message, Part
 from ._context import Context, current_context
+from ._delegated import Delegated, handoff, out_of_order
 from ._discovery import AgentCard, Change, Operation, Watch
 from ._errors import (
     AbortedError,
@@ -48,6 +49,7 @@ __all__ = [
     "Client",
     "Context",
     "DeadlineExceededError",
+    "Delegated",
     "Exchange",
     "FailedPreconditionError",
     "InternalError",
@@ -74,6 +76,8 @@ __all__ = [
     "__version__",
     "connect",
     "current_context",
+    "handoff",
     "local",
     "operation",
+    "out_of_order",
 ]

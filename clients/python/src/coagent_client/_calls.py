@@ -43,7 +43,7 @@ class Request:
         "deadline",
         "first",
         "is_detached",
-        "is_lazy",
+        "is_held",
         "is_open",
         "parent",
         "rest",
@@ -60,7 +60,8 @@ class Request:
         self.deadline = 0.0
         self.is_open = False
         """The caller sends messages of its own behind the first."""
-        self.is_lazy = False
+        self.is_held = False
+        """Opened without a window; its first reader grants one."""
         self.is_detached = False
         self.window = WINDOW_DEFAULT
         self.parent: tuple[Connection, int] | None = None
@@ -83,6 +84,7 @@ class OwnCall:
         "connection",
         "first_sent",
         "ident",
+        "is_spliced",
         "receiving",
         "request",
         "sending",
@@ -97,7 +99,8 @@ class OwnCall:
         self.receiving = Receiving(client.loop, request.window, self._grant, self.cancel)
         self._attempts = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._is_started = not request.is_lazy
+        self._is_started = not request.is_held
+        self.is_spliced = False
         self.first_sent: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -144,7 +147,7 @@ class OwnCall:
             self.receiving.wake()  # Who wants to send waits for this.
         if request.first is not None:
             self.first_sent = client.loop.create_task(self._send_first(request.first))
-        if request.is_lazy and self._is_started:
+        if request.is_held and self._is_started:
             self._grant(request.window)
         if request.deadline:
             client.watch_deadlines()
@@ -176,8 +179,33 @@ class OwnCall:
             rest = "" if reason == "cancelled" else f',"reason":"{reason}"'
             connection.write(f'{{"op":"cancel","id":{ident}{rest}}}')
 
+    def may_be_spliced(self, served: tuple[Connection, int]) -> bool:
+        """Whether it stands in for a part of the reply of the call that it serves: nobody has
+        begun to read it. Raises if it does so already."""
+        if self.is_spliced:
+            raise _spliced(self.request.address)
+        return (
+            self.request.is_held
+            and not self._is_started
+            and self.ident > 0
+            and self.request.parent == served
+        )
+
+    def spliced(self) -> int:
+        """It has ended here; its id, for the frame that says where it goes."""
+        ident = self.ident
+        self.is_spliced = True
+        self._forget()
+        self.receiving.end(_spliced(self.request.address))
+        return ident
+
+    def cancel_unread(self) -> None:
+        """The call it serves has ended, and nobody wants it."""
+        if not self._is_started:
+            self.cancel()
+
     def begin(self) -> None:
-        """A lazy call starts with its first reader."""
+        """A held call is let go by its first reader."""
         if not self._is_started:
             self._is_started = True
             if self.ident:
@@ -282,6 +310,12 @@ class OwnCall:
             self.first_sent = None
         self.ident = 0
         self.connection = None
+
+
+def _spliced(address: str) -> AgentError:
+    return FailedPreconditionError(
+        "the call is a part of another's reply", reason="call_spliced", address=address
+    )
 
 
 def fit_content(request: Request, message: Encoded, connection_bytes_max: int) -> None:

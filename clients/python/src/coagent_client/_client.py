@@ -69,7 +69,7 @@ class Client(SignalVerbs):
         self.hosting = Hosting(self)
         self._registrations: list[Registration] = []
         self._readers: list[TopicReader] = []
-        self._thread = 0
+        self.thread = 0
         self._threads_max = threads
         self._threads: ThreadPoolExecutor | None = None
         self._connected: asyncio.Future[None] | None = None
@@ -110,7 +110,7 @@ class Client(SignalVerbs):
         if self.loop is not None:
             raise FailedPreconditionError("a client is entered once", reason="entered_twice")
         self.loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
+        self.thread = threading.get_ident()
         self._ended = self.loop.create_future()
         until = self.loop.time() + self._wait_s
         delay_s = _BACKOFF_S / 2

@@ -13,6 +13,7 @@ from ._receiving import MessageReader, message_of
 from ._wire import Fields
 
 if TYPE_CHECKING:
+    from ._delegated import Delegated
     from ._hosted_call import HostedCall
     from ._interrupts import Interrupted
     from ._reply import Exchange, Reply
@@ -146,6 +147,28 @@ class Context:
     def open(self, to: str, body: object = None, **options: Any) -> Exchange[Any]:
         """As `Client.open`, as a child of this call."""
         return self._call.client.open(to, body, parent=self, **options)
+
+    def delegate(
+        self,
+        to: str,
+        body: object = None,
+        *,
+        returns: Any = None,
+        lazy: bool = False,
+        **options: Any,
+    ) -> Delegated[Any]:
+        """A call whose reply is to be a part of this one, or the rest: yield it, or return it.
+
+        It runs from now on, with `lazy` from when it is yielded, returned or read. Its messages
+        and errors take the place where it is yielded, and never visit this process; what is
+        returned ends this call as it ends. Options are those of `Client.stream`.
+        """
+        client = self._call.client
+
+        def start() -> Delegated[Any]:
+            return client.delegate(self, to, body, returns, lazy=lazy, **options)
+
+        return self._call.on_loop(start)
 
     async def send(self, to: str, body: object = None, **options: Any) -> None:
         """As `Client.send`, as a child of this call."""

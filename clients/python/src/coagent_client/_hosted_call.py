@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError as CancelledFuture
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 from ._agents import (
     ASYNC_GENERATOR,
@@ -45,6 +46,7 @@ class HostedCall:
     """A call that is handled here: an endpoint of the connection."""
 
     __slots__ = (
+        "_delegated",
         "_failure",
         "_input",
         "_operation",
@@ -96,6 +98,7 @@ class HostedCall:
         """The newest interrupt, if there was any."""
         self.interruptible: list[Interruptible] = []
         """The blocks that an interrupt ends, the innermost last."""
+        self._delegated: WeakSet[OwnCall] | None = None
         self._input: Receiving | None = None
         if fields.get("input") is True:
             self._input = Receiving(self.loop, WINDOW_DEFAULT, self._grant)
@@ -110,6 +113,12 @@ class HostedCall:
         self.is_begun = False
         self.is_ended = False
         self.task: asyncio.Task[None] = self.loop.create_task(self._run())
+
+    def delegates(self, call: OwnCall) -> None:
+        """A call that is to be spliced; if it never is, it ends with this one."""
+        if self._delegated is None:
+            self._delegated = WeakSet()
+        self._delegated.add(call)
 
     # Frames
 
@@ -195,6 +204,16 @@ class HostedCall:
         for endpoint in list(self.connection.open.values()):
             if isinstance(endpoint, OwnCall) and endpoint.request.parent == served:
                 endpoint.interrupt()
+
+    def on_loop(self, work: Callable[[], T]) -> T:
+        """What it returns, from whatever thread."""
+        if threading.get_ident() == self.client.thread:
+            return work()
+
+        async def run() -> T:
+            return work()
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result()
 
     def throw_at_yield(self) -> bool:
         """As `Replying.throw_at_yield`."""
@@ -326,15 +345,21 @@ class HostedCall:
         first = self._input.taken_link.next
         return str(first.fields.get("type", "")) if first is not None else ""
 
-    def _end(self, error: BaseException | None) -> None:
-        """The one terminal frame."""
-        if self.is_ended:
-            return
+    def close(self) -> None:
+        """Nothing more is sent for the call: it has ended, or its end is another's now."""
         self.is_ended = True
         self.sending.close(_ENDED)
         if self._input is not None:
             self._input.end()
         self.connection.end_id(self.ident)
+        for each in list(self._delegated or ()):
+            each.cancel_unread()
+
+    def _end(self, error: BaseException | None) -> None:
+        """The one terminal frame."""
+        if self.is_ended:
+            return
+        self.close()
         if self.is_cancelled and error is None:
             error = CancelledCallError("the call was cancelled", reason="cancelled")
         if error is not None:

@@ -97,6 +97,11 @@ class Reply(Call, Generic[T]):
         """The call without what it has answered, which is kept for as long as this is."""
         return Call(self._call)
 
+    @property
+    def opened(self) -> OwnCall:
+        """The library's side of it."""
+        return self._call
+
     def __aiter__(self) -> MessageReader[T]:
         self._call.begin()
         return MessageReader(self._call.receiving, self._start, self._convert)

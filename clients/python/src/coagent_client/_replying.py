@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Any
 
 from ._content import Message, Part, encode
+from ._delegated import PLACED, Handoff, OutOfOrder
+from ._errors import AgentError
 from ._reply import Reply
 from ._sending import Sending
 
 if TYPE_CHECKING:
+    from ._calls import OwnCall
     from ._hosted_call import HostedCall
 
 _ITEMS_PER_TURN = 64
@@ -22,9 +26,10 @@ BEFORE, RUNNING, AT_YIELD, AFTER = range(4)
 class Replying:
     """Sends replies in their order; a generator is not resumed while there is no credit."""
 
-    __slots__ = ("_sending", "is_due", "stage")
+    __slots__ = ("_call", "_sending", "is_due", "stage")
 
     def __init__(self, call: HostedCall) -> None:
+        self._call = call
         self._sending: Sending = call.sending
         self.stage = BEFORE
         self.is_due = False
@@ -43,9 +48,12 @@ class Replying:
         if value is None:
             self._sending.end()
         elif isinstance(value, Reply):
-            await self.each(value.messages())  # Passed on as it comes.
+            await self.put(Handoff(value))
         elif isinstance(value, AsyncIterable):
             await self.each(value)
+        elif isinstance(value, PLACED) and not is_plain(value):
+            await self.put(value)
+            await self.finish()
         else:
             message = encode(value)
             if not self._sending.try_send(message, end=True):
@@ -59,7 +67,7 @@ class Replying:
         count = 0
         self.stage = AT_YIELD
         try:
-            while True:
+            while not self._call.is_ended:
                 while not sending.may_send and not self.is_due:
                     await sending.change()
                 self.stage = RUNNING
@@ -77,18 +85,88 @@ class Replying:
             close = getattr(iterator, "aclose", None)
             if close is not None:
                 await close()
-        await sending.finish()
+        await self.finish()
+
+    async def finish(self) -> None:
+        """No more comes; after a handoff, nothing."""
+        if not self._call.is_ended:
+            await self._sending.finish()
 
     async def put(self, item: Any) -> None:
         """Sends one thing that was yielded, in its place."""
-        if type(item) is Part:
+        if isinstance(item, PLACED) and not is_plain(item):
+            await self._place(item)
+            return
+        message = encode(item)
+        if not self._sending.try_send(message):
+            await self._sending.send(message)
+
+    async def _place(self, item: Any) -> None:
+        if isinstance(item, Part):
             await self._sending.send_part(item)
-        elif isinstance(item, Message) and item.error is not None:
+        elif isinstance(item, Message):
+            assert item.error is not None
             await self._sending.send_error(item.error)
+        elif isinstance(item, OutOfOrder):
+            if isinstance(item.value, Reply):
+                await self._pass_on(item.value, is_ordered=False)
+            else:
+                await self._sending.send_aside(encode(item.value))
+        elif isinstance(item, Handoff):
+            await self._pass_on(item.reply, is_last=True)
         else:
-            message = encode(item)
-            if not self._sending.try_send(message):
-                await self._sending.send(message)
+            await self._pass_on(item)
+
+    async def _pass_on(
+        self, reply: Reply[Any], *, is_ordered: bool = True, is_last: bool = False
+    ) -> None:
+        """Puts the reply of another call here: spliced if nobody has begun to read it."""
+        call = reply.opened
+        if call.first_sent is not None:
+            await asyncio.wait([call.first_sent])  # A splice ends its input.
+        served = self._call.connection, self._call.ident
+        if call.may_be_spliced(served):
+            async with self._sending.between_messages():
+                if call.may_be_spliced(served):  # Still.
+                    self._splice(call, is_ordered=is_ordered, is_last=is_last)
+                    return
+        await self._copy(reply, is_ordered=is_ordered, is_last=is_last)
+
+    def _splice(self, call: OwnCall, *, is_ordered: bool, is_last: bool) -> None:
+        words = f',"call":{call.spliced()}'
+        if is_last:
+            words += ',"end":true'
+        if not is_ordered:
+            words += ',"unordered":true'
+        hosted = self._call
+        hosted.connection.write(f'{{"op":"splice","id":{hosted.ident}{words}}}')
+        if is_last:
+            hosted.close()
+
+    async def _copy(self, reply: Reply[Any], *, is_ordered: bool, is_last: bool) -> None:
+        """Message by message, errors at their places. What ends the reply is an error at its
+        place too, unless this is the last: then it is what ends this one."""
+        sending = self._sending
+        async with contextlib.aclosing(reply.messages(errors=True)) as messages:
+            while True:
+                try:
+                    message = await messages.__anext__()
+                except StopAsyncIteration:
+                    break
+                except AgentError as error:
+                    if is_last or error.reason == "call_spliced":
+                        raise
+                    await sending.send_error(error)
+                    break
+                if message.error is not None:
+                    await sending.send_error(message.error)
+                elif is_ordered:
+                    await sending.send(encode(message))
+                else:
+                    await sending.send_aside(encode(message))
+        if is_last:
+            await sending.finish()
+            self._call.close()
 
     async def _interrupted(self, iterator: Any) -> Any:
         """What is yielded next by one that is interrupted at its `yield`."""
@@ -97,3 +175,8 @@ class Replying:
         if throw is None:
             raise asyncio.CancelledError
         return await throw(asyncio.CancelledError())
+
+
+def is_plain(item: Any) -> bool:
+    """A message with content, which is sent as any value is."""
+    return isinstance(item, Message) and item.error is None

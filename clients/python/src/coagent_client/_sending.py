@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ._changing import Changing
 from ._content import TEXT_TYPE, Encoded, Part
-from ._errors import AgentError, FailedPreconditionError
+from ._errors import AgentError, FailedPreconditionError, InvalidArgumentError
 from ._wire import FRAME_COST, WINDOW_MAX, flat_object, quoted
 
 if TYPE_CHECKING:
@@ -121,6 +121,27 @@ class Sending(Changing):
             self._write(message, message.content[at:stop], part=True, end=False, first=first)
             at = max(stop, 1)
 
+    async def send_aside(self, message: Encoded) -> None:
+        """Sends one message, in one frame, that need not wait for what is spliced before it."""
+        size = len(message.content)
+        if size > self._connection.content_bytes_max:
+            raise InvalidArgumentError(
+                f"content of {size} bytes exceeds {self._connection.content_bytes_max}: a message "
+                "out of order goes in one frame",
+                reason="too_large",
+            )
+        await self.ready()
+        self._write(message, message.content, part=False, end=False, first=True, aside=True)
+
+    @asynccontextmanager
+    async def between_messages(self) -> AsyncIterator[None]:
+        """Where something else may stand: an open message is ended first."""
+        async with self._turn():
+            await self._end_part()
+            if self._error is not None:
+                raise self._error.with_traceback(None)
+            yield
+
     async def send_error(self, error: AgentError) -> None:
         """Sends an error at this position, which ends an open message; the stream goes on."""
         await self.ready()
@@ -185,13 +206,22 @@ class Sending(Changing):
         return stop
 
     def _write(
-        self, message: Encoded, content: bytes, *, part: bool, end: bool, first: bool
+        self,
+        message: Encoded,
+        content: bytes,
+        *,
+        part: bool,
+        end: bool,
+        first: bool,
+        aside: bool = False,
     ) -> None:
         self.window -= len(content) + FRAME_COST
         if first:
             rest = data_rest(message.type, message.content_type, part, end)
             if message.ext:
                 rest = f',"ext":{flat_object(message.ext, "ext")}{rest}'
+            if aside:
+                rest = f',"unordered":true{rest}'
         else:
             rest = _later_rest[part, end]
         self._connection.write(f'{{"op":"data","id":{self.ident}{rest}', content)

@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import Executor
 from typing import Any
 
-from ._content import Message, Part, encode
+from ._content import encode
+from ._delegated import PLACED
 from ._sending import Sending
 from ._wire import FRAME_COST
 
@@ -120,7 +121,7 @@ class GeneratorThread:
         with self._changed:
             interrupt, self._interrupt = self._interrupt, None
         value = next(values) if interrupt is None else values.throw(interrupt)
-        return value if isinstance(value, (Message, Part)) else encode(value)
+        return value if isinstance(value, PLACED) else encode(value)
 
     def _put(self, item: Any) -> bool:
         """Queues an item, then waits until the generator may go on. False: it must stop."""

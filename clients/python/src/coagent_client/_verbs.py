@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar, overload
 from ._calls import OwnCall, Request, fit_content
 from ._connection import Connection
 from ._context import Context, current
+from ._delegated import Delegated
 from ._discovery import AgentCard, Watch, card_of, query
 from ._errors import CancelledCallError, Detail
 from ._registrar import Registrar
@@ -39,7 +40,7 @@ class Verbs(Registrar):
     loop: asyncio.AbstractEventLoop
     repeats: int
     waiting: list[OwnCall]
-    _thread: int
+    thread: int
     _deadline_timer: asyncio.TimerHandle | None
 
     async def wait_connected(
@@ -157,6 +158,14 @@ class Verbs(Registrar):
         cancels the call.
         """
         return Reply(self._call(to, body, **options), conversion(returns))
+
+    def delegate(
+        self, context: Context, to: str, body: object, returns: Any, **options: Any
+    ) -> Delegated[Any]:
+        """See `Context.delegate`."""
+        call = self._call(to, body, parent=context, is_held=True, **options)
+        context.hosted.delegates(call)
+        return Delegated(call, conversion(returns))
 
     def open(
         self,
@@ -284,6 +293,7 @@ class Verbs(Registrar):
         parent: Context | Inherit | None = INHERIT,
         detach: bool = False,
         is_open: bool = False,
+        is_held: bool = False,
     ) -> OwnCall:
         self._check_thread()
         message = message_from(body, type, content_type)
@@ -295,12 +305,12 @@ class Verbs(Registrar):
         if body is not None:
             fit_content(request, message, self.content_bytes_max)
         request.is_open = is_open
-        if window != WINDOW_DEFAULT or lazy:
+        request.is_held = is_held or lazy
+        if window != WINDOW_DEFAULT or request.is_held:
             request.window = min(max(1, window), WINDOW_MAX)
-            request.is_lazy = lazy
-            request.rest += f',"window":{0 if lazy else request.window}'
-            if lazy:
-                request.rest += ',"lazy":true'
+            request.rest += f',"window":{0 if request.is_held else request.window}'
+        if lazy:
+            request.rest += ',"lazy":true'
         if request.has_input:
             request.rest += ',"input":true'
         if detach:
@@ -332,8 +342,8 @@ class Verbs(Registrar):
         return CONTENT_BYTES_MAX if connection is None else connection.content_bytes_max
 
     def _check_thread(self) -> None:
-        if threading.get_ident() != self._thread:
-            if not self._thread:
+        if threading.get_ident() != self.thread:
+            if not self.thread:
                 raise RuntimeError("the client is not connected: use `async with connect()`")
             raise RuntimeError(
                 "a client belongs to the thread of its event loop; a plain function calls with "

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from coagent_client import Context, Message, operation
+from coagent_client import Context, Delegated, Message, handoff, operation
 
 Command = dict[str, Any]
 Emit = Callable[[Command], None]
@@ -152,6 +152,38 @@ def relay(emit: Emit, command: Command) -> Any:
     return answer
 
 
+def delegate(emit: Emit, command: Command) -> Any:
+    async def answer(errand: Errand, context: Context) -> AsyncIterator[Any]:
+        if not errand.path:
+            for word in errand.text.split():
+                yield word
+            return
+        rest = delegated(errand, context)
+        yield f"{LANGUAGE}>"
+        yield rest
+        yield f"<{LANGUAGE}"
+
+    return answer
+
+
+def hand_over(emit: Emit, command: Command) -> Any:
+    async def answer(errand: Errand, context: Context) -> AsyncIterator[Any]:
+        if not errand.path:
+            for word in errand.text.split():
+                yield word
+            return
+        rest = delegated(errand, context)
+        yield f"{LANGUAGE}>"
+        yield handoff(rest)
+
+    return answer
+
+
+def delegated(errand: Errand, context: Context) -> Delegated[Any]:
+    first, *rest = errand.path
+    return context.delegate(first, Errand(rest, errand.text, errand.mark), type="")
+
+
 def slow(emit: Emit, command: Command) -> Any:
     async def answer(delay_ms: int) -> None:
         await asyncio.sleep(delay_ms / 1000)
@@ -169,5 +201,7 @@ AGENTS: dict[str, Callable[[Emit, Command], Any]] = {
     "hang": hang,
     "fail": fail,
     "relay": relay,
+    "delegate": delegate,
+    "hand_over": hand_over,
     "slow": slow,
 }

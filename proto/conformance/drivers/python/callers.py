@@ -36,6 +36,7 @@ class Callers:
         self.commands: dict[str, Callable[[Command], Awaitable[Command | None]]] = {
             "call": self.call,
             "stream": self.stream,
+            "delegate": self.delegate,
             "open": self.open,
             "next": lambda command: self._streams[command["of"]].next(),
             "next_part": lambda command: self._reading(command).next_part(),
@@ -54,6 +55,10 @@ class Callers:
         stream = self._streams[command["of"]]
         assert isinstance(stream, Reading)
         return stream
+
+    def reply(self, command: Command) -> Reply[Any]:
+        """What was opened here, to be passed on."""
+        return self._reading(command).reply
 
     def opened(self, command: Command) -> Call:
         """A call that was opened here, to be signalled."""
@@ -77,6 +82,15 @@ class Callers:
         client = self._clients[command["client"]]
         body = body_of(command.get("body"))
         reply = client.stream(command["to"], body, **self._options(command))
+        self._streams[command["as"]] = Reading(reply)
+
+    async def delegate(self, command: Command) -> None:
+        names = ("ext", "trace", "lazy")
+        options = {name: command[name] for name in names if name in command}
+        if "timeout_ms" in command:
+            options["timeout"] = seconds(command, "timeout_ms")
+        context = self._context(command["call"])
+        reply = context.delegate(command["to"], body_of(command.get("body")), **options)
         self._streams[command["as"]] = Reading(reply)
 
     async def open(self, command: Command) -> None:
@@ -131,6 +145,12 @@ class Reading:
         self.call = reply.call
         self._reader: Any = None
         self._turn = asyncio.Lock()
+
+    @property
+    def reply(self) -> Reply[Any]:
+        """The reply, which nobody has begun to read."""
+        assert self._reply is not None
+        return self._reply
 
     @property
     def exchange(self) -> Exchange[Any]:

@@ -38,6 +38,7 @@ class Driver:
         self.running: dict[int, asyncio.Task[None]] = {}
         self.scripted = ScriptedCalls(emit)
         callers = Callers(self.clients, self.scripted.context)
+        self.scripted.reply = callers.reply
         self.signalling = Signalling(self.clients, callers, self.scripted.context)
         self.commands: dict[str, Callable[[Command], Awaitable[Command | None]]] = {
             "connect": self.connect,

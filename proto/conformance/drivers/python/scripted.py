@@ -8,7 +8,17 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from coagent_client import AgentError, Context, Interrupted, Message, Signal, operation
+from coagent_client import (
+    AgentError,
+    Context,
+    Interrupted,
+    Message,
+    Reply,
+    Signal,
+    handoff,
+    operation,
+    out_of_order,
+)
 from signalling import interrupt_hook, interrupted_json, signal_hook
 from values import message_json, message_of, part_of
 
@@ -59,6 +69,8 @@ class ScriptedCalls:
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
         self._calls: dict[str, ScriptedCall] = {}
+        self.reply: Callable[[Command], Reply[Any]]
+        """Finds a reply that was opened here."""
         self._call_numbers = itertools.count(1)
         self._instance_numbers = itertools.count(1)
         self.agents: dict[str, Callable[[Emit, Command], Any]] = {
@@ -68,7 +80,11 @@ class ScriptedCalls:
         self.commands: dict[str, Callable[[Command], Awaitable[Command | None]]] = {
             "input": self._input,
             **{
-                name: self._step for name in ("reply", "answer", "fail", "fail_at", "forward")
+                name: self._step
+                for name in (
+                    *("reply", "answer", "fail", "fail_at", "forward"),
+                    *("splice", "hand_off"),
+                )
             },
         }
 
@@ -135,7 +151,7 @@ class ScriptedCalls:
             message = await call.first()
             self._emit(_called_json(call, message, instance))
             goes_on = command.get("interrupts") == "go_on"
-            work = self._go_on(call) if goes_on else _perform(call)
+            work = self._go_on(call) if goes_on else self._perform(call)
             async with contextlib.aclosing(work) as items:
                 async for item in items:
                     yield item
@@ -143,11 +159,13 @@ class ScriptedCalls:
             if context.interrupted is not None and not context.cancelled:
                 self._emit(interrupted_json(context.interrupted, call.name))
                 raise
+            if not context.cancelled:
+                raise  # Handed off.
             self._emit({"event": "cancelled", "call": call.name})
             if not command.get("stubborn", False):
                 raise
             # Whatever it would send goes nowhere: it only ends when told to.
-            async for _ in _perform(call):
+            async for _ in self._perform(call):
                 continue
         finally:
             del self._calls[call.name]
@@ -157,12 +175,46 @@ class ScriptedCalls:
         while True:
             try:
                 async with call.context.interruptible():
-                    async with contextlib.aclosing(_perform(call)) as items:
+                    async with contextlib.aclosing(self._perform(call)) as items:
                         async for item in items:
                             yield item
                     return
             except Interrupted as interrupted:
                 self._emit(interrupted_json(interrupted, call.name))
+
+    async def _perform(self, call: ScriptedCall) -> AsyncIterator[Any]:
+        """What the commands say, to the end of the call. A step is done when the next is asked
+        for: by then the client has sent what was yielded."""
+        while True:
+            step, done = await call.steps.get()
+            try:
+                kind = step["do"]
+                if kind == "splice":
+                    reply = self.reply(step)
+                    yield out_of_order(reply) if step.get("unordered") else reply
+                elif kind == "hand_off":
+                    yield handoff(self.reply(step))
+                elif kind == "reply":
+                    yield _replied(step)
+                elif kind == "answer":
+                    if "body" in step:
+                        yield message_of(step["body"])
+                    return
+                elif kind == "forward":
+                    body = message_of(step["body"]) if "body" in step else None
+                    async for message in call.context.stream(step["to"], body).messages():
+                        yield message
+                    return
+                elif kind == "fail_at":
+                    yield Message(error=_chosen(step))
+                elif "code" in step:
+                    raise _chosen(step)
+                else:
+                    cause = ValueError(step["cause"]) if "cause" in step else None
+                    raise RuntimeError(step.get("message", "failed")) from cause
+            finally:
+                if not done.done():
+                    done.set_result(None)
 
     # Commands
 
@@ -176,34 +228,11 @@ class ScriptedCalls:
         await done
 
 
-async def _perform(call: ScriptedCall) -> AsyncIterator[Any]:
-    """What the commands say, to the end of the call. A step is done when the next is asked for:
-    by then the client has sent what was yielded."""
-    while True:
-        step, done = await call.steps.get()
-        try:
-            kind = step["do"]
-            if kind == "reply":
-                yield part_of(step["body"]) if step.get("part") else message_of(step["body"])
-            elif kind == "answer":
-                if "body" in step:
-                    yield message_of(step["body"])
-                return
-            elif kind == "forward":
-                body = message_of(step["body"]) if "body" in step else None
-                async for message in call.context.stream(step["to"], body).messages():
-                    yield message
-                return
-            elif kind == "fail_at":
-                yield Message(error=_chosen(step))
-            elif "code" in step:
-                raise _chosen(step)
-            else:
-                cause = ValueError(step["cause"]) if "cause" in step else None
-                raise RuntimeError(step.get("message", "failed")) from cause
-        finally:
-            if not done.done():
-                done.set_result(None)
+def _replied(step: Command) -> Any:
+    if step.get("part"):
+        return part_of(step["body"])
+    message = message_of(step["body"])
+    return out_of_order(message) if step.get("unordered") else message
 
 
 def _chosen(step: Command) -> AgentError:
