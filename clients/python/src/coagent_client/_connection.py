@@ -265,7 +265,7 @@ class Connection(asyncio.Protocol):
                 if endpoint is not None:
                     endpoint.on_data(fields, content)
                 else:
-                    self._check_late(ident)
+                    self._was_opened(ident)
             elif op == "call":
                 if self._takes(ident):
                     self._owner.called(self, ident, fields, content)
@@ -287,22 +287,25 @@ class Connection(asyncio.Protocol):
                 size = fields.get("bytes")
                 endpoint.on_credit(size if type(size) is int else 0)
             else:
-                self._check_late(ident)
+                self._was_opened(ident)
         elif op == "error":
             self._on_error(ident, endpoint, fields)
         elif op == "ok":
             if endpoint is not None:
                 endpoint.on_ok()
             else:
-                self._check_late(ident)
+                self._was_opened(ident)
         elif op == "cancel":
             if endpoint is not None:
                 endpoint.on_cancel(str(fields.get("reason", "")))
             else:
-                self._check_late(ident)
+                self._was_opened(ident)
         elif op == "ping":
             self.write('{"op":"pong"}')
         elif op == "signal":
+            about = fields.get("call")
+            if type(about) is int and not self._was_opened(about):
+                return
             if self._takes(ident):
                 self._owner.signalled(self, ident, fields, content)
         elif op == "close":
@@ -321,7 +324,7 @@ class Connection(asyncio.Protocol):
         if endpoint is not None:
             endpoint.on_error(error_from_fields(fields), fields.get("more") is True)
         elif ident:
-            self._check_late(ident)
+            self._was_opened(ident)
         elif fields.get("reason") not in ("unknown_op", "bad_field", "missing_field"):
             # The connection's fault: the sidecar closes now, and this says why.
             self._fault = error_from_fields(fields)
@@ -369,10 +372,13 @@ class Connection(asyncio.Protocol):
         self._last_theirs = ident
         return True
 
-    def _check_late(self, ident: int) -> None:
+    def _was_opened(self, ident: int) -> bool:
+        """Whether this id was ever opened: a frame for one that was not is not to be trusted."""
         last = self._last_own if ident & 1 else self._last_theirs
         if ident == 0 or ident > last:
             self._refuse(WireError("bad_id", f"{ident} was never opened"))
+            return False
+        return True
 
     def _refuse(self, error: WireError) -> None:
         fault = connection_fault(error)
