@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { Message, Part, encode } from './content.js';
 
+/** @typedef {import('./errors.js').Interrupted} Interrupted */
 /** @typedef {import('./sending.js').Sending} Sending */
 
 const ITEMS_PER_TURN = 128;
@@ -14,6 +15,10 @@ export class Yielding {
   #iterator;
   /** @type {Promise<unknown> | undefined} */
   #left;
+  /** It waits to be asked for the next. */
+  #isStanding = true;
+  /** @type {Interrupted | undefined} To be thrown where it stands. */
+  #interrupted;
 
   /** @param {any} values An async iterable, or a generator. */
   constructor(values) {
@@ -28,11 +33,15 @@ export class Yielding {
    */
   async sendAll(sending) {
     const iterator = /** @type {AsyncIterator<any>} */ (this.#iterator);
+    const isInterrupted = () => this.#interrupted !== undefined;
     try {
       for (let count = 1; ; count += 1) {
-        if (!sending.maySend) await sending.ready();
-        const { done, value } = await iterator.next();
+        if (!sending.maySend) await sending.ready(isInterrupted);
+        this.#isStanding = false;
+        const asked = isInterrupted() ? this.#interrupt() : iterator.next();
+        const { done, value } = await asked;
         if (done) break;
+        this.#isStanding = true;
         if (value instanceof Part) {
           if (!sending.trySendPart(value)) await sending.sendPart(value);
         } else if (value instanceof Message && value.error !== undefined) {
@@ -49,6 +58,26 @@ export class Yielding {
       throw error;
     }
     await sending.finish();
+  }
+
+  /**
+   * Where it stands at a `yield`, this is thrown there: it need not be asked for more first.
+   *
+   * @param {Interrupted} interrupted
+   * @param {Sending} sending
+   */
+  interrupt(interrupted, sending) {
+    if (!this.#isStanding || this.#iterator.throw === undefined) return;
+    this.#interrupted = interrupted;
+    sending.wake();
+  }
+
+  /** @returns {IteratorResult<any> | Promise<IteratorResult<any>>} */
+  #interrupt() {
+    const interrupted = this.#interrupted;
+    this.#interrupted = undefined;
+    const { throw: raise } = /** @type {Required<AsyncIterator<any>>} */ (this.#iterator);
+    return raise.call(this.#iterator, interrupted);
   }
 
   /**

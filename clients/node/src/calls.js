@@ -13,14 +13,14 @@ import {
 } from './errors.js';
 import { WINDOW_DEFAULT } from './header.js';
 import { Sending, windowBehind } from './sending.js';
-import { onAbort } from './signals.js';
+import { onAbort } from './abort-signals.js';
 
 /** @typedef {import('./collecting.js').Collecting} Collecting */
 /** @typedef {import('./connection.js').Connection} Connection */
-/** @typedef {import('./content.js').Encoded} Encoded */
 /** @typedef {import('./errors.js').AgentError} AgentError */
 /** @typedef {import('./header.js').Header} Header */
 /** @typedef {import('./receiving.js').Receiving} Receiving */
+/** @typedef {import('./requests.js').Request} Request */
 /** @typedef {import('./verbs.js').Verbs} Verbs */
 
 const REPEAT_DELAY_MS = 50;
@@ -30,25 +30,8 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 /** How late the sidecar may be with its own word on a deadline. */
 const DEADLINE_GRACE_MS = 1000;
 
-/**
- * What a call says, ready to be written, and again if it is repeated.
- *
- * @typedef {object} Request
- * @property {string} address
- * @property {string} rest The header behind the id, without its closing brace, parent and time.
- * @property {string | Uint8Array} content
- * @property {Encoded | undefined} first The first message where it is too large for the call's own
- *   frame.
- * @property {number} deadline In `performance.now()`, or 0.
- * @property {boolean} isOpen The caller sends messages of its own behind the first.
- * @property {boolean} isLazy
- * @property {number} window
- * @property {{ connection: Connection, id: number } | undefined} parent
- */
-
 /** An open call of ours: an endpoint of the connection, and the source of what it answers. */
 export class OwnCall {
-  #client;
   #attempts = 0;
   /** @type {NodeJS.Timeout | undefined} */
   #timer;
@@ -63,8 +46,8 @@ export class OwnCall {
    * @param {Request} request
    */
   constructor(client, request) {
-    this.#client = client;
-    this.#isStarted = !request.isLazy;
+    this.client = client;
+    this.#isStarted = !request.isHeld;
     this.request = request;
     /** @type {Connection | undefined} */
     this.connection = undefined;
@@ -85,12 +68,13 @@ export class OwnCall {
       this.#release = this.cancelOn(signal);
       if (this.sink.isEnded) return;
     }
+    this.request.parent?.adopt(this);
     this.restart();
   }
 
   /** Writes the call, or waits for a connection to write it to. */
   #start() {
-    const client = this.#client;
+    const client = this.client;
     const { request } = this;
     const { connection } = client;
     if (
@@ -112,7 +96,7 @@ export class OwnCall {
     }
     if (request.parent !== undefined) {
       if (request.parent.connection !== connection) {
-        this.sink.end(parentLost());
+        this.leave(parentLost());
         return;
       }
       header += `,"parent":${request.parent.id}`;
@@ -120,7 +104,7 @@ export class OwnCall {
     this.connection = connection;
     this.id = connection.openId(this, 'call', `${header}}`, request.content);
     if (request.isOpen || request.first !== undefined) this.#sendInput(connection);
-    if (request.isLazy && this.#isStarted) this.grant(request.window);
+    if (request.isHeld && this.#isStarted) this.grant(request.window);
     if (request.deadline !== 0) client.watchDeadlines();
   }
 
@@ -136,7 +120,22 @@ export class OwnCall {
       address: this.request.address,
       ...(cause !== undefined && { cause }),
     });
-    this.#leave(error);
+    this.leave(error);
+  }
+
+  /**
+   * Ends the call here with this error, and below.
+   *
+   * @param {AgentError} error
+   */
+  leave(error) {
+    if (this.sink.isEnded) return;
+    const { id, connection } = this;
+    this.#forget(error);
+    this.sink.end(error);
+    if (id !== 0 && connection !== undefined && connection.error === undefined) {
+      connection.write(`{"op":"cancel","id":${id}}`);
+    }
   }
 
   /**
@@ -264,14 +263,14 @@ export class OwnCall {
     try {
       this.#start();
     } catch (error) {
-      this.#leave(/** @type {AgentError} */ (error));
+      this.leave(/** @type {AgentError} */ (error));
     }
   }
 
   #wait() {
-    const client = this.#client;
+    const client = this.client;
     if (client.endError !== undefined) {
-      this.sink.end(client.endError);
+      this.leave(client.endError);
       return;
     }
     client.waiting.add(this);
@@ -283,7 +282,7 @@ export class OwnCall {
   }
 
   #late() {
-    this.#leave(
+    this.leave(
       new DeadlineExceededError('no answer in time', {
         reason: 'deadline',
         address: this.request.address,
@@ -295,7 +294,7 @@ export class OwnCall {
     // With input of its own, messages may have gone that cannot be sent again.
     const { isOpen, first } = this.request;
     return (
-      this.#attempts < this.#client.repeats && this.sink.isEmpty && !isOpen && first === undefined
+      this.#attempts < this.client.repeats && this.sink.isEmpty && !isOpen && first === undefined
     );
   }
 
@@ -315,16 +314,6 @@ export class OwnCall {
 
   // Ending
 
-  /** @param {AgentError} error */
-  #leave(error) {
-    const { id, connection } = this;
-    this.#forget(error);
-    this.sink.end(error);
-    if (id !== 0 && connection !== undefined && connection.error === undefined) {
-      connection.write(`{"op":"cancel","id":${id}}`);
-    }
-  }
-
   /**
    * The call has ended.
    *
@@ -340,7 +329,8 @@ export class OwnCall {
       this.#release();
       this.#release = undefined;
     }
-    this.#client.waiting.delete(this);
+    this.client.waiting.delete(this);
+    this.request.parent?.disown(this);
     this.sending?.close(
       error ?? new FailedPreconditionError('the call has ended', { reason: 'call_ended' }),
     );
@@ -371,6 +361,11 @@ export class OwnCall {
     this.#writtenWaiters = [];
     for (const waiter of waiters) waiter();
   }
+}
+
+/** The error of a signal to a call that has ended, or has not been written yet. */
+export function notRunning() {
+  return new FailedPreconditionError('the call is not running', { reason: 'not_running' });
 }
 
 /** The error of a call whose parent was lost with another connection. */

@@ -2,9 +2,10 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { onAbort } from './abort-signals.js';
 import { checkName, defaultToken, defaultUrl, parseUrl } from './address.js';
 import { Connection } from './connection.js';
-import { Context, currentContext, inContext } from './context.js';
+import { currentCall, inContext } from './context.js';
 import './disposal.js';
 import {
   AgentError,
@@ -16,8 +17,8 @@ import { helloHeader } from './header.js';
 import { Hosting } from './hosting.js';
 import { debugging } from './log.js';
 import { Registration } from './registration.js';
-import { onAbort } from './signals.js';
-import { Verbs } from './verbs.js';
+import { signalled } from './signals.js';
+import { Steering } from './steering.js';
 import { VERSION } from './version.js';
 
 /** @typedef {import('./agents.js').AgentClass} AgentClass */
@@ -40,7 +41,7 @@ const FINAL = new Set([
 ]);
 
 /** Connected by `connect`. A connection that is lost is made again, agents included. */
-export class Client extends Verbs {
+export class Client extends Steering {
   #options;
   #hosting;
   #log;
@@ -133,7 +134,7 @@ export class Client extends Verbs {
       });
       const finished = async () => {
         await connection.roundTrip(); // The calls that were on their way are here then.
-        await this.#hosting.idle(timeoutMs, this.#current());
+        await this.#hosting.idle(timeoutMs, currentCall());
       };
       await Promise.race([finished(), hurried]);
       release();
@@ -183,9 +184,10 @@ export class Client extends Verbs {
   /**
    * @internal
    * @param {AbortSignal} [signal]
+   * @param {(connection: Connection) => boolean} [isFit]
    */
-  async connected(signal) {
-    while (this.connection === undefined || !this.connection.isOpen) {
+  async connected(signal, isFit = (connection) => connection.isOpen) {
+    while (this.connection === undefined || !isFit(this.connection)) {
       if (this.endError !== undefined) throw this.endError;
       await this.#change(signal);
     }
@@ -253,18 +255,12 @@ export class Client extends Verbs {
     this.#stopReconnecting.abort();
     const { connection } = this;
     connection?.close();
-    await this.#hosting.idle(CLOSE_MS, this.#current());
+    await this.#hosting.idle(CLOSE_MS, currentCall());
     if (connection !== undefined) {
       const timer = setTimeout(() => connection.discard(), CLOSE_MS);
       await connection.closed;
       clearTimeout(timer);
     }
-  }
-
-  /** The call that is being handled where this is asked, which cannot wait for itself. */
-  #current() {
-    const context = currentContext();
-    return context === undefined ? undefined : Context.callOf(context);
   }
 
   /**
@@ -301,6 +297,9 @@ export class Client extends Verbs {
     },
     called: (connection, id, header, bytes, start, end) => {
       this.#hosting.called(connection, id, header, bytes, start, end);
+    },
+    signalled: (connection, id, header, bytes, start, end) => {
+      signalled(this.#hosting, connection, id, header, bytes, start, end);
     },
     closing: (connection, id, header) => {
       this.#hosting.closing(connection, id, header);

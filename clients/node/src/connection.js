@@ -55,6 +55,8 @@ export class Connection {
     /** @type {Set<{ wake(): void }>} Who waits for the socket to take more. */
     this.stalled = new Set();
     this.isWelcome = false;
+    /** @type {ReadonlyArray<string>} What both sides know of what is optional. */
+    this.features = [];
     /** The sidecar takes no new calls here. */
     this.isDraining = false;
     /** @type {AgentError | undefined} Why it ended. */
@@ -238,17 +240,6 @@ export class Connection {
     this.write(errorHeader(id, thrown, options));
   }
 
-  /**
-   * Resolves when the socket takes more, or the connection ends.
-   *
-   * @returns {Promise<void>}
-   */
-  writable() {
-    return new Promise((resolve) => {
-      this.stalled.add({ wake: resolve });
-    });
-  }
-
   #wakeStalled() {
     const stalled = [...this.stalled];
     this.stalled.clear();
@@ -284,6 +275,8 @@ export class Connection {
       else this.#checkLate(id);
     } else if (op === 'call') {
       if (this.#takes(id)) this.#owner.called(this, id, header, bytes, start, end);
+    } else if (op === 'signal') {
+      if (this.#takes(id)) this.#owner.signalled(this, id, header, bytes, start, end);
     } else {
       this.#control(op, id, header);
     }
@@ -348,6 +341,7 @@ export class Connection {
   #onWelcome(header) {
     if (this.isWelcome) return;
     this.isWelcome = true;
+    this.features = header.features.split(' ');
     clearTimeout(this.#helloTimer);
     if (header.maxContent > 0) {
       this.contentBytesMax = header.maxContent;

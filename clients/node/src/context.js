@@ -13,6 +13,8 @@ import { messageOf } from './readers.js';
 /** @typedef {import('./options.js').PublishOptions} PublishOptions */
 /** @typedef {import('./options.js').StreamOptions} StreamOptions */
 /** @typedef {import('./options.js').SendOptions} SendOptions */
+/** @typedef {import('./options.js').SignalOptions} SignalOptions */
+/** @typedef {import('./signalling.js').Target} Target */
 
 /** @type {AsyncLocalStorage<Context | undefined>} */
 const current = new AsyncLocalStorage();
@@ -135,9 +137,23 @@ export class Context {
     return left === undefined ? undefined : Math.max(0, left);
   }
 
-  /** Aborted when the caller left or its time is over, with an AgentError that says which. */
+  /**
+   * Aborted when the caller left or its time is over, with an AgentError that says which; or, with
+   * an `Interrupted`, when somebody has something better for the agent to do, which may then finish
+   * its reply.
+   */
   get signal() {
     return this.#call.signal;
+  }
+
+  /** As `signal`, but not aborted by an interrupt: for what is done behind one. */
+  get cancelSignal() {
+    return this.#call.cancelSignal;
+  }
+
+  /** The newest interruption of the call, or undefined. */
+  get interrupted() {
+    return this.#call.interrupted;
   }
 
   /**
@@ -214,6 +230,18 @@ export class Context {
   }
 
   /**
+   * As `Client.interrupt`, in the name of this agent.
+   *
+   * @param {Target} to
+   * @param {unknown} [payload]
+   * @param {SignalOptions} [options]
+   * @returns {Promise<void>}
+   */
+  interrupt(to, payload, options) {
+    return this.#call.client.interrupt(to, payload, { ...options, parent: this });
+  }
+
+  /**
    * The library's side of a context.
    *
    * @internal
@@ -223,4 +251,10 @@ export class Context {
   static callOf(context) {
     return context.#call;
   }
+}
+
+/** The library's side of the current context. */
+export function currentCall() {
+  const context = currentContext();
+  return context && Context.callOf(context);
 }

@@ -25,6 +25,8 @@
  * @property {(connection: Connection) => void} welcomed
  * @property {(connection: Connection, id: number, header: Header, bytes: Buffer, start: number,
  *   end: number) => void} called
+ * @property {(connection: Connection, id: number, header: Header, bytes: Buffer, start: number,
+ *   end: number) => void} signalled
  * @property {(connection: Connection, id: number, header: Header) => void} closing
  * @property {(connection: Connection, error: AgentError) => void} lost
  */

@@ -132,6 +132,22 @@ export class AbortedError extends AgentError {
   static code = ErrorCode.aborted;
 }
 
+/**
+ * The call that an agent handles was interrupted: somebody has something better for it to do, and
+ * says what in `payload`. It may finish its reply; let through, it ends the call.
+ */
+export class Interrupted extends AbortedError {
+  /**
+   * @param {any} payload What came along; undefined: nothing.
+   * @param {string} sender The address of the agent that interrupted it, or "".
+   */
+  constructor(payload, sender) {
+    super('the call was interrupted', { reason: 'interrupted' });
+    this.payload = payload;
+    this.sender = sender;
+  }
+}
+
 /** The agent has no operation for this type, or the sidecar no such op. */
 export class UnimplementedError extends AgentError {
   static code = ErrorCode.unimplemented;
@@ -256,6 +272,19 @@ export function cut(text, bytesMax) {
   let stop = bytesMax - 3;
   while (stop > 0 && (raw[stop] & 0xc0) === 0x80) stop -= 1;
   return `${raw.toString('utf8', 0, stop)}…`;
+}
+
+/**
+ * The interruption that something was thrown for: itself, or a cause of it.
+ *
+ * @param {unknown} thrown
+ * @returns {Interrupted | undefined}
+ */
+export function interruptedBy(thrown) {
+  for (let each = thrown, depth = 0; depth < CAUSES_MAX; each = causeOf(each), depth += 1) {
+    if (each instanceof Interrupted) return each;
+  }
+  return undefined;
 }
 
 /** @param {unknown} thrown */

@@ -31,6 +31,8 @@ export class Header {
     /** @type {string} */ this.trace = raw.trace ?? '';
     /** @type {string} */ this.topic = raw.topic ?? '';
     /** @type {string} */ this.source = raw.source ?? '';
+    /** @type {string} */ this.name = raw.name ?? '';
+    /** @type {number} */ this.call = raw.call ?? 0;
     /** @type {number} */ this.dropped = raw.dropped ?? 0;
     /** @type {number} */ this.timeoutMs = raw.timeout_ms ?? 0;
     /** @type {number} */ this.window = raw.window ?? WINDOW_DEFAULT;
@@ -47,6 +49,7 @@ export class Header {
     /** @type {boolean} */ this.retry = raw.retry ?? false;
     /** @type {string} */ this.server = raw.server ?? '';
     /** @type {string} */ this.connection = raw.connection ?? '';
+    /** @type {string} */ this.features = raw.features ?? '';
     /** @type {number} */ this.maxContent = raw.max_content ?? 0;
     /** @type {number} */ this.heartbeatMs = raw.heartbeat_ms ?? 0;
   }
@@ -73,7 +76,7 @@ export function helloHeader(name, token, client) {
   let header = `{"op":"hello","v":1,"client":${quoted(client)}`;
   if (name !== '') header += `,"name":${quoted(name)}`;
   if (token !== '') header += `,"token":${quoted(token)}`;
-  return `${header}}`;
+  return `${header},"features":"signals"}`;
 }
 
 /** @type {Map<string, string>} */
@@ -126,6 +129,21 @@ export function subscribeRest(topic, window = WINDOW_DEFAULT, agent) {
 }
 
 /**
+ * What a signal says first: whom it concerns unless that is a call, and what it is.
+ *
+ * @param {{ to?: string, run?: string }} whom
+ * @param {string} name
+ * @param {string} contentType
+ */
+export function signalRest({ to, run }, name, contentType) {
+  let rest = `,"name":${quoted(name)}`;
+  if (to !== undefined) rest += `,"to":${quotedAddress(to)}`;
+  if (run !== undefined) rest += `,"run":${quoted(run)}`;
+  if (contentType !== JSON_TYPE) rest += `,"content_type":${quoted(contentType)}`;
+  return rest;
+}
+
+/**
  * What a call, send or publish says besides. `trace` and `ext` of the call that it serves go on.
  *
  * @param {CallWords} options
@@ -133,13 +151,17 @@ export function subscribeRest(topic, window = WINDOW_DEFAULT, agent) {
  * @param {{ trace: string, ext?: Ext } | undefined} served
  */
 export function wordsRest(options, messageExt, served) {
-  let rest = '';
   const trace = options.trace || served?.trace;
   const ext = { ...served?.ext, ...options.ext, ...messageExt };
-  if (options.sender) rest += `,"from":${quotedAddress(options.sender)}`;
+  let rest = senderRest(options.sender);
   if (trace) rest += `,"trace":${quoted(trace)}`;
   if (Object.keys(ext).length > 0) rest += `,"ext":${flatObject(ext, 'ext')}`;
   return rest;
+}
+
+/** @param {string | undefined} sender */
+export function senderRest(sender) {
+  return sender ? `,"from":${quotedAddress(sender)}` : '';
 }
 
 /**

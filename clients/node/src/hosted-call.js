@@ -1,26 +1,29 @@
 /** One call that is handled here: it runs, and ends with exactly one terminal frame. */
 
 import { Yielding, isIterator, isPromise } from './answering.js';
-import { decode, encode, keep } from './content.js';
+import { encode } from './content.js';
 import { Context, inContext } from './context.js';
 import {
   AgentError,
   CancelledCallError,
   DeadlineExceededError,
-  InvalidArgumentError,
   UnavailableError,
+  interruptedBy,
 } from './errors.js';
 import { WINDOW_DEFAULT } from './header.js';
-import { MessageReader, messageOf, valueOf } from './readers.js';
+import { MessageReader, valueOf } from './readers.js';
 import { Receiving } from './receiving.js';
 import { Reply } from './reply.js';
-import { mismatch } from './schema.js';
+import { begin, checked } from './running.js';
 import { Sending } from './sending.js';
+import { hookOf } from './signals.js';
 
 /** @typedef {import('./agents.js').Operation} Operation */
+/** @typedef {import('./calls.js').OwnCall} OwnCall */
 /** @typedef {import('./client.js').Client} Client */
 /** @typedef {import('./connection.js').Connection} Connection */
 /** @typedef {import('./content.js').Kept} Kept */
+/** @typedef {import('./errors.js').Interrupted} Interrupted */
 /** @typedef {import('./header.js').Header} Header */
 /** @typedef {import('./hosting.js').Hosting} Hosting */
 /** @typedef {import('./hosting.js').Session} Session */
@@ -30,24 +33,20 @@ const ENDED = new CancelledCallError('the call has ended', { reason: 'cancelled'
 
 /** A call that is handled here: an endpoint of the connection. */
 export class HostedCall {
-  #hosting;
-  #header;
-  #registration;
   #sending;
-  #context;
   #arrivedAt;
-  /** @type {Receiving | undefined} */
-  #input;
-  /** @type {Operation | undefined} */
-  #operation;
-  /** @type {Session | undefined} */
-  #session;
   /** @type {AgentError | undefined} Why it is to stop. */
   #stopped;
   /** @type {Yielding | undefined} What is being answered message by message. */
   #yielding;
-  /** @type {AbortController | undefined} */
+  /** @type {AbortController | undefined} For a cancel and for an interrupt. */
   #abort;
+  /** @type {AbortController | undefined} For a cancel alone. */
+  #cancelAbort;
+  /** @type {Set<OwnCall> | undefined} The calls that are made for this one. */
+  #children;
+  /** Interrupts are told to a hook, and disturb nothing. */
+  #isBeside = false;
 
   /**
    * @param {Hosting} hosting
@@ -58,15 +57,25 @@ export class HostedCall {
    * @param {Header} header
    */
   constructor(hosting, client, connection, registration, id, header) {
-    this.#hosting = hosting;
-    this.#header = header;
-    this.#registration = registration;
     this.#sending = new Sending(connection, id, header.window);
     this.#arrivedAt = header.timeoutMs === 0 ? 0 : performance.now();
-    this.#context = new Context(this, header);
+    this.hosting = hosting;
+    this.header = header;
+    this.registration = registration;
+    this.context = new Context(this, header);
     this.client = client;
     this.connection = connection;
     this.id = id;
+    /** @type {Receiving | undefined} What comes behind the call's own frame, and in it. */
+    this.input = undefined;
+    /** @type {Operation | undefined} */
+    this.operation = undefined;
+    /** @type {Session | undefined} */
+    this.session = undefined;
+    /** The user's code has begun. */
+    this.isRunning = false;
+    /** @type {Interrupted | undefined} The newest interruption. */
+    this.interrupted = undefined;
     this.isEnded = false;
   }
 
@@ -76,21 +85,32 @@ export class HostedCall {
    * @returns {(header: Header, content: Kept) => any}
    */
   get inputValue() {
-    return (header, content) => this.#checked(valueOf(header, content));
+    return (header, content) => checked(this, valueOf(header, content));
   }
 
   get timeLeftMs() {
     if (this.#arrivedAt === 0) return undefined;
-    return this.#header.timeoutMs - (performance.now() - this.#arrivedAt);
+    return this.header.timeoutMs - (performance.now() - this.#arrivedAt);
   }
 
+  /** Aborted by a cancel and by an interrupt. */
   get signal() {
     // Most calls never ask for it, and it takes longer to make than all else here.
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
-      if (this.#stopped !== undefined) this.#abort.abort(this.#stopped);
+      const reason = this.#stopped ?? (this.#isBeside ? undefined : this.interrupted);
+      if (reason !== undefined) this.#abort.abort(reason);
     }
     return this.#abort.signal;
+  }
+
+  /** Aborted by a cancel. */
+  get cancelSignal() {
+    if (this.#cancelAbort === undefined) {
+      this.#cancelAbort = new AbortController();
+      if (this.#stopped !== undefined) this.#cancelAbort.abort(this.#stopped);
+    }
+    return this.#cancelAbort.signal;
   }
 
   /**
@@ -101,11 +121,11 @@ export class HostedCall {
    * @param {number} end
    */
   start(bytes, start, end) {
-    if (this.#header.input) {
-      this.#input = new Receiving(WINDOW_DEFAULT, this);
-      if (end > start) this.#input.frame(this.#header, bytes, start, end);
+    if (this.header.input) {
+      this.input = new Receiving(WINDOW_DEFAULT, this);
+      if (end > start) this.input.frame(this.header, bytes, start, end);
     }
-    inContext(this.#context, () => this.#run(bytes, start, end));
+    inContext(this.context, () => this.#run(bytes, start, end));
   }
 
   // Frames
@@ -117,7 +137,7 @@ export class HostedCall {
    * @param {number} end
    */
   onData(header, bytes, start, end) {
-    this.#input?.frame(header, bytes, start, end);
+    this.input?.frame(header, bytes, start, end);
   }
 
   /** @param {number} bytes */
@@ -151,9 +171,70 @@ export class HostedCall {
     if (this.#stopped !== undefined) return;
     this.#stopped = error;
     this.#sending.close(error);
-    this.#input?.end(error);
+    this.input?.end(error);
     this.#abort?.abort(error);
+    this.#cancelAbort?.abort(error);
     this.#leaveYielding();
+  }
+
+  // Interrupts
+
+  /**
+   * A call made for this one has begun.
+   *
+   * @param {OwnCall} call
+   */
+  adopt(call) {
+    this.#children ??= new Set();
+    this.#children.add(call);
+  }
+
+  /** @param {OwnCall} call */
+  disown(call) {
+    this.#children?.delete(call);
+  }
+
+  /**
+   * Somebody wants this call to do something better. A hook is told so beside it; without one the
+   * signal is aborted and child calls in flight end, once: then the agent is finishing.
+   *
+   * @param {Interrupted} interrupted
+   */
+  interrupt(interrupted) {
+    if (this.isEnded || this.#stopped !== undefined) return;
+    const isFirst = this.interrupted === undefined;
+    this.interrupted = interrupted;
+    const hook = hookOf(this.registration, this.session, 'onInterrupt');
+    if (hook !== undefined) {
+      this.#isBeside = true;
+      this.#tell(hook, interrupted);
+    } else if (!this.isRunning) {
+      this.#stop(interrupted);
+    } else if (isFirst) {
+      this.#abort?.abort(interrupted);
+      this.#leaveChildren(interrupted);
+      this.#yielding?.interrupt(interrupted, this.#sending);
+    }
+  }
+
+  /**
+   * @param {Function} hook
+   * @param {Interrupted} interrupted
+   */
+  async #tell(hook, interrupted) {
+    try {
+      await inContext(this.context, () => hook(interrupted.payload, this.context));
+    } catch (error) {
+      if (this.isEnded || this.#stopped !== undefined) return;
+      this.#logFailure(error);
+      this.#leaveChildren(/** @type {AgentError} */ (error));
+      this.#stop(/** @type {AgentError} */ (error));
+    }
+  }
+
+  /** @param {AgentError} error */
+  #leaveChildren(error) {
+    for (const child of [...(this.#children ?? [])]) child.leave(error);
   }
 
   // Input
@@ -176,21 +257,11 @@ export class HostedCall {
    * @returns {MessageReader<T>}
    */
   inputReader(convert) {
-    if (this.#input === undefined) {
-      this.#input = new Receiving(WINDOW_DEFAULT, this);
-      this.#input.end();
+    if (this.input === undefined) {
+      this.input = new Receiving(WINDOW_DEFAULT, this);
+      this.input.end();
     }
-    return new MessageReader(this.#input, this.#input.taken, convert);
-  }
-
-  /**
-   * @param {any} value
-   * @returns {any}
-   */
-  #checked(value) {
-    const wrong = mismatch(this.#operation?.input, value);
-    if (wrong === '') return value;
-    throw new InvalidArgumentError(wrong, { reason: 'bad_content' });
+    return new MessageReader(this.input, this.input.taken, convert);
   }
 
   // Running
@@ -203,14 +274,7 @@ export class HostedCall {
   #run(bytes, start, end) {
     let result;
     try {
-      const isBare = this.#header.input && start === end && this.#header.type === '';
-      if (isBare) {
-        // What kind of message it is, and what it says, comes with the first of the input.
-        result = this.#runWithInput();
-      } else {
-        const operation = this.#choose(this.#header.type);
-        result = this.#handle(operation, this.#argument(operation, bytes, start, end));
-      }
+      result = begin(this, bytes, start, end);
     } catch (error) {
       this.#fail(error);
       return;
@@ -220,105 +284,6 @@ export class HostedCall {
     } else {
       this.#answer(result);
     }
-  }
-
-  /**
-   * @param {string} type
-   * @returns {Operation}
-   */
-  #choose(type) {
-    this.#operation = this.#registration.spec.operation(type);
-    return this.#operation;
-  }
-
-  /** @returns {Promise<unknown>} */
-  async #runWithInput() {
-    const input = /** @type {Receiving} */ (this.#input);
-    const { spec } = this.#registration;
-    let type = '';
-    if (spec.operations.length > 1) {
-      if (input.isEmpty && !input.isEnded) await arrival(input);
-      type = input.taken.next?.header.type ?? '';
-    }
-    const operation = this.#choose(type);
-    return this.#handle(operation, this.#argument(operation, Buffer.alloc(0), 0, 0));
-  }
-
-  /**
-   * What the function gets, or a promise of it.
-   *
-   * @param {Operation} operation
-   * @param {Buffer} bytes
-   * @param {number} start
-   * @param {number} end
-   * @returns {any}
-   */
-  #argument(operation, bytes, start, end) {
-    const { receives } = operation;
-    const header = this.#header;
-    if (receives === 'values' || receives === 'messages') {
-      if (this.#input === undefined) {
-        this.#input = new Receiving(WINDOW_DEFAULT, this);
-        const isMessage = end > start || header.type !== '' || header.contentType !== '';
-        if (isMessage) this.#input.frame(header, bytes, start, end);
-        this.#input.end();
-      }
-      return this.inputReader(receives === 'values' ? this.inputValue : messageOf);
-    }
-    if (this.#input !== undefined) {
-      const convert = receives === 'value' ? this.inputValue : messageOf;
-      return this.#first(/** @type {(header: Header, content: Kept) => any} */ (convert));
-    }
-    if (receives === 'message') return messageOf(header, keep(bytes, start, end));
-    if (start === end && header.type === '' && header.contentType === '') {
-      return operation.input === undefined ? undefined : this.#checked(undefined);
-    }
-    return this.#checked(decode(bytes, start, end, header.contentType));
-  }
-
-  /**
-   * The first message of the input; undefined if it ends before.
-   *
-   * @param {(header: Header, content: Kept) => any} convert
-   */
-  async #first(convert) {
-    const reader = this.inputReader(convert);
-    const { value, done } = await reader.next();
-    reader.leave();
-    return done && this.#operation?.input !== undefined ? this.#checked(undefined) : value;
-  }
-
-  /**
-   * @param {Operation} operation
-   * @param {any} argument
-   * @returns {unknown}
-   */
-  #handle(operation, argument) {
-    if (this.#registration.spec.cls === undefined && !isPromise(argument)) {
-      return operation.work.call(undefined, argument, this.#context);
-    }
-    return this.#handleLater(operation, argument);
-  }
-
-  /**
-   * @param {Operation} operation
-   * @param {any} argument
-   * @returns {unknown}
-   */
-  #handleLater(operation, argument) {
-    if (this.#registration.spec.cls !== undefined) {
-      this.#session = this.#hosting.session(this.#registration, this.#context);
-      const { instance } = this.#session;
-      if (isPromise(argument) || isPromise(instance)) {
-        return Promise.all([instance, argument]).then(([made, value]) =>
-          operation.work.call(made, value, this.#context),
-        );
-      }
-      return operation.work.call(instance, argument, this.#context);
-    }
-    return argument.then((/** @type {any} */ value) =>
-      operation.work.call(undefined, value, this.#context),
-    );
   }
 
   /** @param {any} value */
@@ -352,16 +317,21 @@ export class HostedCall {
     try {
       await this.#yielding?.leave();
     } catch (error) {
-      this.#hosting.log(`leaving ${this.#header.to} failed`, error);
+      this.hosting.log(`leaving ${this.header.to} failed`, error);
     }
   }
 
   /** @param {unknown} thrown */
   #fail(thrown) {
-    if (this.#stopped === undefined && !(thrown instanceof AgentError)) {
-      this.#hosting.log(`${this.#header.to} failed`, thrown);
-    }
-    this.#finish(this.#stopped ?? thrown, true);
+    const interrupted = this.interrupted && interruptedBy(thrown);
+    if (this.#stopped === undefined && interrupted === undefined) this.#logFailure(thrown);
+    this.#finish(this.#stopped ?? interrupted ?? thrown, true);
+  }
+
+  /** @param {unknown} thrown */
+  #logFailure(thrown) {
+    if (thrown instanceof AgentError) return;
+    this.hosting.log(`${this.header.to} failed`, thrown);
   }
 
   #end() {
@@ -378,21 +348,10 @@ export class HostedCall {
     if (!this.isEnded) {
       this.isEnded = true;
       this.#sending.close(ENDED);
-      this.#input?.end();
+      this.input?.end();
       this.connection.open.delete(this.id);
       if (isFailed) this.connection.writeError(this.id, thrown);
     }
-    this.#hosting.ended(this, this.#session);
+    this.hosting.ended(this, this.session);
   }
-}
-
-/**
- * Resolves once something has come.
- *
- * @param {Receiving} input
- */
-function arrival(input) {
-  return new Promise((resolve) => {
-    input.wait({ wake: () => resolve(undefined) });
-  });
 }

@@ -86,6 +86,24 @@ export class Hosting {
   }
 
   /**
+   * The agent of this name here, if there is one.
+   *
+   * @param {string} name
+   */
+  registration(name) {
+    return this.#registrations.get(name);
+  }
+
+  /**
+   * The sessions that an agent has here.
+   *
+   * @param {Registration} registration
+   */
+  sessionsOf(registration) {
+    return [...this.#sessions.values()].filter((each) => each.registration === registration);
+  }
+
+  /**
    * A call arrived.
    *
    * @param {Connection} connection

@@ -19,8 +19,10 @@
 /** @typedef {import('./options.js').ConnectOptions} ConnectOptions */
 /** @typedef {import('./options.js').SendOptions} SendOptions */
 /** @typedef {import('./options.js').StreamOptions} StreamOptions */
+/** @typedef {import('./options.js').SignalOptions} SignalOptions */
 /** @typedef {import('./registration.js').RegisterOptions} RegisterOptions */
 /** @typedef {import('./schema.js').Schema} Schema */
+/** @typedef {import('./signalling.js').Target} Target */
 
 export { connect, Client } from './client.js';
 export { Message, Part } from './content.js';
@@ -35,6 +37,7 @@ export {
   ErrorCode,
   FailedPreconditionError,
   InternalError,
+  Interrupted,
   InvalidArgumentError,
   NotFoundError,
   PermissionDeniedError,
@@ -47,5 +50,6 @@ export {
 export { local, LocalClient } from './local.js';
 export { Registration } from './registration.js';
 export { Exchange, Reply } from './reply.js';
+export { Signal } from './signals.js';
 export { Subscription, TopicMessage } from './topics.js';
 export { VERSION } from './version.js';

@@ -51,6 +51,17 @@
 /** @typedef {CallWords & Publishes} PublishOptions */
 
 /**
+ * @typedef {object} SignalOptions
+ * @property {string} [contentType] Of the payload, in place of the usual one.
+ * @property {string} [sender] The address of an agent registered by this client: who signals.
+ * @property {boolean} [ack] Resolve once everyone concerned has it, or throw (the default); false:
+ *   at once, and what is lost is lost.
+ * @property {number} [timeoutMs] How long that may take (30,000).
+ * @property {AbortSignal} [signal] Stops waiting; the signal may be there nevertheless.
+ * @property {Context | null} [parent] As of a call.
+ */
+
+/**
  * @typedef {object} ConnectOptions
  * @property {string} [name] Shown in the sidecar's lists.
  * @property {string} [token] `COAGENT_TOKEN`, or what is in the file `COAGENT_TOKEN_FILE`, unless

@@ -5,7 +5,7 @@ import './disposal.js';
 import { checkHeader } from './error-header.js';
 import { InvalidArgumentError } from './errors.js';
 import { registerRest, subscribeRest } from './header.js';
-import { onAbort } from './signals.js';
+import { onAbort } from './abort-signals.js';
 import { Feed } from './topics.js';
 
 /** @typedef {import('./agents.js').AgentClass} AgentClass */
@@ -15,6 +15,7 @@ import { Feed } from './topics.js';
 /** @typedef {import('./context.js').Context} Context */
 /** @typedef {import('./errors.js').AgentError} AgentError */
 /** @typedef {import('./header.js').RegisterWords} RegisterWords */
+/** @typedef {import('./signals.js').Signal} Signal */
 
 /**
  * @typedef {object} Making
@@ -25,7 +26,17 @@ import { Feed } from './topics.js';
  *   message of source `s` comes to its session `s`, as one that nobody answers.
  */
 
-/** @typedef {RegisterWords & OperationOptions & Making} RegisterOptions */
+/**
+ * @typedef {object} Hooks
+ * @property {(payload: any, context: Context) => unknown} [onInterrupt] Is told when a call of the
+ *   agent is interrupted, beside it: the call is not disturbed. What it throws ends the call. Of a
+ *   class, an instance's own method `onInterrupt` comes first.
+ * @property {(name: string, payload: any, signal: Signal) => unknown} [onSignal] Takes the agent's
+ *   own signals. What it throws goes to their sender. Of a class, an instance's own method
+ *   `onSignal` comes first.
+ */
+
+/** @typedef {RegisterWords & OperationOptions & Making & Hooks} RegisterOptions */
 
 const REGISTER_BYTES_MAX = 256 * 1024;
 
@@ -74,6 +85,8 @@ export class Registration {
     /** @type {AgentError | undefined} Why the sidecar refused or ended it. */
     this.error = undefined;
     this.#make = options.make;
+    this.onInterrupt = options.onInterrupt;
+    this.onSignal = options.onSignal;
     this.#topics = [...(options.topics ?? [])];
     for (const topic of this.#topics) checkHeader(subscribeRest(topic, undefined, name));
     this.#rest = registerRest(name, options);

@@ -1,12 +1,15 @@
 /** What a call answers, to be taken whole or read as it comes. */
 
+import { notRunning } from './calls.js';
 import { encode, joined } from './content.js';
 import './disposal.js';
 import { FailedPreconditionError } from './errors.js';
 import { MessageReader, PartReader, messageOf, valueOf } from './readers.js';
+import { sendSignal } from './signalling.js';
 
 /** @typedef {import('./calls.js').OwnCall} OwnCall */
 /** @typedef {import('./content.js').Message} Message */
+/** @typedef {import('./options.js').SignalOptions} SignalOptions */
 /** @typedef {import('./receiving.js').Link} Link */
 /** @typedef {import('./receiving.js').Receiving} Receiving */
 /** @typedef {import('./sending.js').Sending} Sending */
@@ -95,6 +98,31 @@ export class Reply {
     const values = [];
     for await (const each of this) values.push(each);
     return joined(values);
+  }
+
+  /**
+   * Interrupts the agent that answers: it may have something better to do than to go on, and finish
+   * the reply. Throws `failed_precondition`/`not_running` where nothing runs.
+   *
+   * @param {unknown} [payload] What the agent is told: any value.
+   * @param {SignalOptions} [options]
+   * @returns {Promise<void>}
+   */
+  async interrupt(payload, options) {
+    await this.signal('interrupt', payload, options);
+  }
+
+  /**
+   * Sends a signal of the agent's own to the call that answers, past all that waits.
+   *
+   * @param {string} name Two segments or more: `steer.note`.
+   * @param {unknown} [payload]
+   * @param {SignalOptions} [options]
+   * @returns {Promise<void>}
+   */
+  async signal(name, payload, options) {
+    if (this.isDone) throw notRunning();
+    await sendSignal(this.#call.client, this.#call, name, payload, options);
   }
 
   /** Cancels the call if it has not ended; readers get `cancelled`. */

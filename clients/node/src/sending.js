@@ -172,9 +172,14 @@ export class Sending {
     });
   }
 
-  /** Waits until a frame may be sent; throws the error that ended the call. */
-  async ready() {
-    while (!this.maySend) {
+  /**
+   * Waits until a frame may be sent, or until something else is enough; throws the error that ended
+   * the call.
+   *
+   * @param {() => boolean} [isEnough]
+   */
+  async ready(isEnough) {
+    while (!this.maySend && !isEnough?.()) {
       if (this.#error !== undefined) throw this.#error;
       if (this.#connection.isFull) this.#connection.stalled.add(this);
       await new Promise((resolve) => {

@@ -1,15 +1,24 @@
-/** Messages that nobody answers: `send`, in a mailbox once the sidecar says so, and `publish`. */
+/**
+ * What the sidecar alone answers: `send`, in a mailbox once it says so, `publish`, and `signal`.
+ */
 
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { parentLost } from './calls.js';
+import { onAbort } from './abort-signals.js';
+import { notRunning, parentLost } from './calls.js';
 import { checkHeader } from './error-header.js';
-import { CancelledCallError, DeadlineExceededError, UnavailableError } from './errors.js';
-import { onAbort } from './signals.js';
+import {
+  CancelledCallError,
+  DeadlineExceededError,
+  UnavailableError,
+  UnimplementedError,
+} from './errors.js';
 
+/** @typedef {import('./calls.js').OwnCall} OwnCall */
 /** @typedef {import('./connection.js').Connection} Connection */
 /** @typedef {import('./content.js').Encoded} Encoded */
 /** @typedef {import('./errors.js').AgentError} AgentError */
+/** @typedef {import('./hosted-call.js').HostedCall} HostedCall */
 /** @typedef {import('./verbs.js').Verbs} Verbs */
 
 const REPEAT_MS = 50;
@@ -23,9 +32,10 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
  * @property {string} address
  * @property {string} rest The header behind the id, without its closing brace and parent.
  * @property {Encoded} message
- * @property {{ connection: Connection, id: number } | undefined} parent
+ * @property {HostedCall | undefined} parent
+ * @property {OwnCall | undefined} [call] Whom a signal concerns, where that is a call of ours.
  * @property {boolean} ack
- * @property {number} answerMs How long the sidecar may take to answer.
+ * @property {number} answerMs How long it may take, until there is a connection and an answer.
  * @property {AbortSignal | undefined} signal
  */
 
@@ -83,22 +93,36 @@ export class Acknowledged {
  * @param {Post} post
  * @returns {Promise<void>}
  */
-export async function post(client, { op, address, rest, message, parent, ack, answerMs, signal }) {
+export async function post(client, post) {
+  const { op, address, message, parent, call, ack, signal } = post;
+  const until = performance.now() + post.answerMs;
   for (let attempt = 0; ; attempt += 1) {
     if (signal?.aborted) throw notSent(signal, address);
-    const { connection: present } = client;
-    const connection = present?.isOpen ? present : await client.connected(signal);
+    const connection = await usable(client, post, until);
     if (parent !== undefined && parent.connection !== connection) throw parentLost();
-    const header = parent === undefined ? `${rest}}` : `${rest},"parent":${parent.id}}`;
+    let header = post.rest;
+    if (op === 'signal' && !connection.features.includes('signals')) throw noSignals();
+    if (call !== undefined) {
+      if (call.id === 0 || call.connection !== connection) throw notRunning();
+      header += `,"call":${call.id}`;
+    }
+    header += parent === undefined ? '}' : `,"parent":${parent.id}}`;
     if (!ack) {
       checkHeader(header);
       connection.write(`{"op":"${op}"${header}`, message.content);
-      if (connection.isFull) await connection.writable();
+      if (connection.isFull) await writable(connection);
       return;
     }
     const waiting = new Acknowledged(address);
-    connection.openId(waiting, op, header, message.content);
-    const error = await answered(waiting, answerMs, signal, address);
+    const id = connection.openId(waiting, op, header, message.content);
+    let error;
+    try {
+      error = await bounded(waiting.answer, until, signal, address);
+    } catch (given) {
+      // Nobody waits for the answer any more; what was sent has its way.
+      if (op === 'signal') connection.write(`{"op":"cancel","id":${id}}`);
+      throw given;
+    }
     if (error === undefined) return;
     if (!error.retry || attempt >= client.repeats) throw error;
     await delay(REPEAT_MS * 2 ** attempt * (0.5 + Math.random()));
@@ -106,15 +130,39 @@ export async function post(client, { op, address, rest, message, parent, ack, an
 }
 
 /**
- * What the sidecar says of a send, while that is waited for.
+ * A connection that takes it: one that drains takes only signals, and what serves a call of its
+ * own.
  *
- * @param {Acknowledged} waiting
- * @param {number} timeoutMs
+ * @param {Verbs} client
+ * @param {Post} post
+ * @param {number} until
+ * @returns {Promise<Connection>}
+ */
+async function usable(client, { op, parent, address, signal }, until) {
+  const takesDraining = op === 'signal' || parent !== undefined;
+  /** @param {Connection} connection */
+  const isFit = (connection) => connection.isOpen && (takesDraining || !connection.isDraining);
+  const { connection } = client;
+  if (connection !== undefined && isFit(connection)) return connection;
+  const given = new AbortController();
+  try {
+    return await bounded(client.connected(given.signal, isFit), until, signal, address);
+  } finally {
+    given.abort();
+  }
+}
+
+/**
+ * What comes, unless the time is over or the sender gives up before.
+ *
+ * @template T
+ * @param {Promise<T>} coming
+ * @param {number} until
  * @param {AbortSignal | undefined} signal
  * @param {string} address
- * @returns {Promise<AgentError | undefined>}
+ * @returns {Promise<T>}
  */
-async function answered(waiting, timeoutMs, signal, address) {
+async function bounded(coming, until, signal, address) {
   /** @type {(error: AgentError) => void} */
   let stop = () => {};
   const stopped = new Promise((_, reject) => {
@@ -122,15 +170,33 @@ async function answered(waiting, timeoutMs, signal, address) {
   });
   const late = () =>
     stop(new DeadlineExceededError('not acknowledged in time', { reason: 'deadline', address }));
-  const timer = setTimeout(late, Math.min(timeoutMs, TIMER_MS_MAX));
+  const leftMs = Math.max(0, until - performance.now());
+  const timer = leftMs > TIMER_MS_MAX ? undefined : setTimeout(late, leftMs);
   const abort = () => stop(notSent(/** @type {AbortSignal} */ (signal), address));
   const release = onAbort(signal, abort);
+  coming.catch(() => {}); // Where it is too late, nobody asks.
   try {
-    return await Promise.race([waiting.answer, /** @type {Promise<never>} */ (stopped)]);
+    return await Promise.race([coming, /** @type {Promise<never>} */ (stopped)]);
   } finally {
     clearTimeout(timer);
     release();
   }
+}
+
+/**
+ * Resolves when the socket takes more, or the connection ends.
+ *
+ * @param {Connection} connection
+ * @returns {Promise<void>}
+ */
+function writable(connection) {
+  return new Promise((resolve) => {
+    connection.stalled.add({ wake: resolve });
+  });
+}
+
+function noSignals() {
+  return new UnimplementedError('the sidecar knows no signals', { reason: 'no_signals' });
 }
 
 /**

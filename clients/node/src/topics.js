@@ -5,7 +5,7 @@ import './disposal.js';
 import { checkHeader } from './error-header.js';
 import { CancelledCallError } from './errors.js';
 import { subscribeRest, windowOf } from './header.js';
-import { onAbort } from './signals.js';
+import { onAbort } from './abort-signals.js';
 import { FRAME_COST } from './wire.js';
 
 /** @typedef {import('./connection.js').Connection} Connection */

@@ -2,24 +2,18 @@
 
 import { OwnCall } from './calls.js';
 import { Collecting } from './collecting.js';
-import { Encoded, JSON_TYPE, encode, sizeOf } from './content.js';
-import { Context, currentContext } from './context.js';
 import { Watch, cardOf } from './discovery.js';
-import { CancelledCallError, InvalidArgumentError } from './errors.js';
-import { flowRest, publishRest, queryBody, timeoutOf } from './header.js';
-import { toRest, windowOf, wordsRest } from './header.js';
+import { publishRest, queryBody, timeoutOf, toRest, wordsRest } from './header.js';
 import { Receiving } from './receiving.js';
 import { Exchange, Reply } from './reply.js';
+import { NOTHING, checkFits, contextFor, messageFor, parentFor, requestOf } from './requests.js';
 import { post } from './sends.js';
 import { Subscription, TopicReader } from './topics.js';
-import { CONTENT_BYTES_MAX } from './wire.js';
 
-/** @typedef {import('./calls.js').Request} Request */
 /** @typedef {import('./connection.js').Connection} Connection */
 /** @typedef {import('./discovery.js').AgentCard} AgentCard */
 /** @typedef {import('./discovery.js').WatchOptions} WatchOptions */
 /** @typedef {import('./errors.js').AgentError} AgentError */
-/** @typedef {import('./header.js').CallWords} CallWords */
 /** @typedef {import('./header.js').Query} Query */
 /** @typedef {import('./options.js').CallOptions} CallOptions */
 /** @typedef {import('./options.js').PublishOptions} PublishOptions */
@@ -29,9 +23,6 @@ import { CONTENT_BYTES_MAX } from './wire.js';
 
 const TIMEOUT_MS = 30_000;
 const DEADLINE_LOOK_MS = 1000;
-/** What a timer can be set to. */
-/** @type {StreamOptions} */
-const NOTHING = Object.freeze({});
 
 /** The verbs of a client, on whatever connection it has at the moment. */
 export class Verbs {
@@ -57,9 +48,10 @@ export class Verbs {
    *
    * @internal
    * @param {AbortSignal} [_signal]
+   * @param {(connection: Connection) => boolean} [_isFit] Open unless given.
    * @returns {Promise<Connection>}
    */
-  async connected(_signal) {
+  async connected(_signal, _isFit) {
     throw new Error('a client knows');
   }
 
@@ -74,8 +66,9 @@ export class Verbs {
    */
   call(to, body, options = NOTHING) {
     return new Promise((resolve, reject) => {
-      const { timeoutMs = TIMEOUT_MS } = options;
-      const call = new OwnCall(this, this.#request(to, body, options, timeoutMs, false));
+      const isTimed = options.timeoutMs !== undefined;
+      const timed = isTimed ? options : { ...options, timeoutMs: TIMEOUT_MS };
+      const call = new OwnCall(this, requestOf(this, to, body, timed));
       call.sink = new Collecting(call.request.window, call, resolve, reject);
       call.begin();
       call.launch(options.signal);
@@ -91,7 +84,7 @@ export class Verbs {
    * @returns {Reply}
    */
   stream(to, body, options = NOTHING) {
-    const call = new OwnCall(this, this.#request(to, body, options, options.timeoutMs, false));
+    const call = new OwnCall(this, requestOf(this, to, body, options));
     const receiving = new Receiving(call.request.window, call);
     call.sink = receiving;
     const reply = new Reply(call, receiving);
@@ -108,7 +101,7 @@ export class Verbs {
    * @returns {Exchange}
    */
   open(to, body, options = NOTHING) {
-    const call = new OwnCall(this, this.#request(to, body, options, options.timeoutMs, true));
+    const call = new OwnCall(this, requestOf(this, to, body, options, true));
     const receiving = new Receiving(call.request.window, call);
     call.sink = receiving;
     const exchange = new Exchange(call, receiving);
@@ -127,10 +120,10 @@ export class Verbs {
    */
   async send(to, body, options = NOTHING) {
     const { ack = true, observe = false, signal } = options;
-    const message = this.#message(body, options);
-    this.#checkFits(message);
-    const context = this.#context(options.parent);
-    const parent = this.#parent(context, options.parent);
+    const message = messageFor(body, options);
+    checkFits(this, message);
+    const context = contextFor(options.parent);
+    const parent = parentFor(this, context, options.parent);
     let rest = toRest(to, message.type, message.contentType);
     rest += wordsRest(options, message.ext, context);
     if (observe) rest += ',"observe":true';
@@ -151,10 +144,10 @@ export class Verbs {
    */
   async publish(topic, body, options = NOTHING) {
     const { source = 'default', ack = true, signal } = options;
-    const message = this.#message(body, options);
-    this.#checkFits(message);
-    const context = this.#context(options.parent);
-    const parent = this.#parent(context, options.parent);
+    const message = messageFor(body, options);
+    checkFits(this, message);
+    const context = contextFor(options.parent);
+    const parent = parentFor(this, context, options.parent);
     let rest = publishRest(topic, source, message.type, message.contentType);
     rest += wordsRest(options, message.ext, context);
     const timeoutMs = timeoutOf(options.timeoutMs);
@@ -242,90 +235,5 @@ export class Verbs {
       }
     }
     if (isNeeded) this.watchDeadlines();
-  }
-
-  // Parts of a call
-
-  /**
-   * @param {string} to
-   * @param {unknown} body
-   * @param {StreamOptions} options
-   * @param {number | undefined} timeoutMs
-   * @param {boolean} isOpen
-   * @returns {Request}
-   */
-  #request(to, body, options, timeoutMs, isOpen) {
-    const message = this.#message(body, options);
-    const context = this.#context(options.parent);
-    let rest = toRest(to, message.type, message.contentType);
-    if (options !== NOTHING || context !== undefined || message.ext !== undefined) {
-      rest += wordsRest(options, message.ext, context);
-    }
-    const isLarge = !this.#fits(message);
-    const window = windowOf(options.window);
-    const { lazy: isLazy = false, detach: isDetached = false } = options;
-    rest += flowRest({ window, isLazy, hasInput: isOpen || isLarge, isDetached });
-    const wholeMs = timeoutOf(timeoutMs);
-    return {
-      address: to,
-      rest,
-      content: isLarge ? '' : message.content,
-      first: isLarge ? message : undefined,
-      deadline: wholeMs === 0 ? 0 : performance.now() + wholeMs,
-      isOpen,
-      isLazy,
-      window,
-      parent: this.#parent(context, options.parent),
-    };
-  }
-
-  /**
-   * @param {unknown} body
-   * @param {CallWords} options
-   */
-  #message(body, options) {
-    const message = body === undefined ? new Encoded('', JSON_TYPE) : encode(body);
-    if (options.type !== undefined) message.type = options.type;
-    if (options.contentType !== undefined) message.contentType = options.contentType;
-    return message;
-  }
-
-  /** @param {Context | null | undefined} parent */
-  #context(parent) {
-    return parent === undefined ? currentContext() : parent ?? undefined;
-  }
-
-  /**
-   * The connection and id of the call that a new one serves. A context that is only inherited, of a
-   * call that has ended or that another client handles, is none.
-   *
-   * @param {Context | undefined} context
-   * @param {Context | null | undefined} given
-   * @returns {{ connection: Connection, id: number } | undefined}
-   */
-  #parent(context, given) {
-    if (context === undefined) return undefined;
-    const { client, connection, id, isEnded } = Context.callOf(context);
-    if (isEnded && given !== undefined) {
-      throw new CancelledCallError('the call this serves has ended', { reason: 'parent_ended' });
-    }
-    const isOurs = /** @type {Verbs} */ (client) === this;
-    return isEnded || !isOurs ? undefined : { connection, id };
-  }
-
-  /** @param {Encoded} message */
-  #fits({ content }) {
-    const bytesMax = this.connection?.contentBytesMax ?? CONTENT_BYTES_MAX;
-    // A character takes three bytes at most.
-    return content.length * 3 <= bytesMax || sizeOf(content) <= bytesMax;
-  }
-
-  /** @param {Encoded} message */
-  #checkFits(message) {
-    if (this.#fits(message)) return;
-    throw new InvalidArgumentError(
-      `content of ${sizeOf(message.content)} bytes is more than the sidecar takes`,
-      { reason: 'too_large' },
-    );
   }
 }

@@ -24,7 +24,7 @@ const BRACE = 0x7d;
 /** @type {Map<string, string>} Each by itself: what is looked up is then the same string object. */
 const OPS = new Map(
   (
-    'hello welcome ping pong goodbye register ok call data error cancel credit send close'
+    'hello welcome ping pong goodbye register ok call data error cancel credit send close signal'
   ).split(' ').map((each) => [each, each]),
 );
 const KINDS = new Map([

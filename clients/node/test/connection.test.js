@@ -55,6 +55,7 @@ test('hello says version, client, name and token', async () => {
       client: `coagent-client-node/${VERSION}`,
       name: 'é "x"',
       token: 's3cret',
+      features: 'signals',
     });
     assert.equal(content.length, 0);
     await (await bounded(connecting)).close();

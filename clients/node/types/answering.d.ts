@@ -20,6 +20,13 @@ export class Yielding {
      */
     sendAll(sending: Sending): Promise<void>;
     /**
+     * Where it stands at a `yield`, this is thrown there: it need not be asked for more first.
+     *
+     * @param {Interrupted} interrupted
+     * @param {Sending} sending
+     */
+    interrupt(interrupted: Interrupted, sending: Sending): void;
+    /**
      * Nothing more is asked for: a generator runs its `finally`, and this resolves when it has.
      *
      * @returns {Promise<unknown>}
@@ -27,4 +34,5 @@ export class Yielding {
     leave(): Promise<unknown>;
     #private;
 }
+export type Interrupted = import('./errors.js').Interrupted;
 export type Sending = import('./sending.js').Sending;

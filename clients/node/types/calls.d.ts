@@ -1,20 +1,7 @@
+/** The error of a signal to a call that has ended, or has not been written yet. */
+export function notRunning(): FailedPreconditionError;
 /** The error of a call whose parent was lost with another connection. */
 export function parentLost(): CancelledCallError;
-/**
- * What a call says, ready to be written, and again if it is repeated.
- *
- * @typedef {object} Request
- * @property {string} address
- * @property {string} rest The header behind the id, without its closing brace, parent and time.
- * @property {string | Uint8Array} content
- * @property {Encoded | undefined} first The first message where it is too large for the call's own
- *   frame.
- * @property {number} deadline In `performance.now()`, or 0.
- * @property {boolean} isOpen The caller sends messages of its own behind the first.
- * @property {boolean} isLazy
- * @property {number} window
- * @property {{ connection: Connection, id: number } | undefined} parent
- */
 /** An open call of ours: an endpoint of the connection, and the source of what it answers. */
 export class OwnCall {
     /**
@@ -22,7 +9,8 @@ export class OwnCall {
      * @param {Request} request
      */
     constructor(client: Verbs, request: Request);
-    request: Request;
+    client: import("./verbs.js").Verbs;
+    request: import("./requests.js").Request;
     /** @type {Connection | undefined} */
     connection: Connection | undefined;
     id: number;
@@ -42,6 +30,12 @@ export class OwnCall {
      * @param {unknown} [cause] Why.
      */
     cancel(cause?: unknown): void;
+    /**
+     * Ends the call here with this error, and below.
+     *
+     * @param {AgentError} error
+     */
+    leave(error: AgentError): void;
     /**
      * Lets a signal cancel the call; what it returns undoes that.
      *
@@ -92,40 +86,11 @@ export class OwnCall {
 }
 export type Collecting = import('./collecting.js').Collecting;
 export type Connection = import('./connection.js').Connection;
-export type Encoded = import('./content.js').Encoded;
 export type AgentError = import('./errors.js').AgentError;
 export type Header = import('./header.js').Header;
 export type Receiving = import('./receiving.js').Receiving;
+export type Request = import('./requests.js').Request;
 export type Verbs = import('./verbs.js').Verbs;
-/**
- * What a call says, ready to be written, and again if it is repeated.
- */
-export type Request = {
-    address: string;
-    /**
-     * The header behind the id, without its closing brace, parent and time.
-     */
-    rest: string;
-    content: string | Uint8Array;
-    /**
-     * The first message where it is too large for the call's own
-     * frame.
-     */
-    first: Encoded | undefined;
-    /**
-     * In `performance.now()`, or 0.
-     */
-    deadline: number;
-    /**
-     * The caller sends messages of its own behind the first.
-     */
-    isOpen: boolean;
-    isLazy: boolean;
-    window: number;
-    parent: {
-        connection: Connection;
-        id: number;
-    } | undefined;
-};
+import { FailedPreconditionError } from "./errors.js";
 import { CancelledCallError } from "./errors.js";
 import { Sending } from "./sending.js";

@@ -9,7 +9,7 @@
  */
 export function connect(url?: string | import("./options.js").ConnectOptions | undefined, options?: import("./options.js").ConnectOptions | undefined): Promise<Client>;
 /** Connected by `connect`. A connection that is lost is made again, agents included. */
-export class Client extends Verbs {
+export class Client extends Steering {
     /**
      * @internal
      * @param {string} url
@@ -80,5 +80,5 @@ export type AgentClass = import('./agents.js').AgentClass;
 export type AgentFunction = import('./agents.js').AgentFunction;
 export type ConnectOptions = import('./options.js').ConnectOptions;
 export type RegisterOptions = import('./registration.js').RegisterOptions;
-import { Verbs } from "./verbs.js";
+import { Steering } from "./steering.js";
 import { Registration } from "./registration.js";

@@ -22,6 +22,8 @@ export class Connection {
         wake(): void;
     }>;
     isWelcome: boolean;
+    /** @type {ReadonlyArray<string>} What both sides know of what is optional. */
+    features: ReadonlyArray<string>;
     /** The sidecar takes no new calls here. */
     isDraining: boolean;
     /** @type {AgentError | undefined} Why it ended. */
@@ -87,12 +89,6 @@ export class Connection {
         retry?: boolean | undefined;
         isMore?: boolean | undefined;
     } | undefined): void;
-    /**
-     * Resolves when the socket takes more, or the connection ends.
-     *
-     * @returns {Promise<void>}
-     */
-    writable(): Promise<void>;
     #private;
 }
 export type Endpoint = import('./endpoint.js').Endpoint;

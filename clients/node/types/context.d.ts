@@ -13,6 +13,8 @@ export function currentContext(): Context | undefined;
  * @returns {R}
  */
 export function inContext<R>(context: Context | undefined, work: () => R): R;
+/** The library's side of the current context. */
+export function currentCall(): import("./hosted-call.js").HostedCall | undefined;
 /**
  * The call being handled: the second argument of an agent's function.
  *
@@ -63,8 +65,16 @@ export class Context implements AsyncIterable<any> {
     get deadline(): number | undefined;
     /** Milliseconds until then, or undefined. */
     get timeLeftMs(): number | undefined;
-    /** Aborted when the caller left or its time is over, with an AgentError that says which. */
+    /**
+     * Aborted when the caller left or its time is over, with an AgentError that says which; or, with
+     * an `Interrupted`, when somebody has something better for the agent to do, which may then finish
+     * its reply.
+     */
     get signal(): AbortSignal;
+    /** As `signal`, but not aborted by an interrupt: for what is done behind one. */
+    get cancelSignal(): AbortSignal;
+    /** The newest interruption of the call, or undefined. */
+    get interrupted(): import("./errors.js").Interrupted | undefined;
     /**
      * The input behind the message that the function got as its argument. Credit is granted as this
      * is read.
@@ -115,6 +125,15 @@ export class Context implements AsyncIterable<any> {
      * @returns {Promise<void>}
      */
     publish(topic: string, body?: unknown, options?: import("./options.js").PublishOptions | undefined): Promise<void>;
+    /**
+     * As `Client.interrupt`, in the name of this agent.
+     *
+     * @param {Target} to
+     * @param {unknown} [payload]
+     * @param {SignalOptions} [options]
+     * @returns {Promise<void>}
+     */
+    interrupt(to: Target, payload?: unknown, options?: import("./options.js").SignalOptions | undefined): Promise<void>;
     /** @returns {AsyncIterableIterator<any>} As `messages`, values only. */
     [Symbol.asyncIterator](): AsyncIterableIterator<any>;
     #private;
@@ -127,3 +146,5 @@ export type CallOptions = import('./options.js').CallOptions;
 export type PublishOptions = import('./options.js').PublishOptions;
 export type StreamOptions = import('./options.js').StreamOptions;
 export type SendOptions = import('./options.js').SendOptions;
+export type SignalOptions = import('./options.js').SignalOptions;
+export type Target = import('./signalling.js').Target;

@@ -23,6 +23,7 @@ export type Owner = {
     opened: (connection: Connection) => void;
     welcomed: (connection: Connection) => void;
     called: (connection: Connection, id: number, header: Header, bytes: Buffer, start: number, end: number) => void;
+    signalled: (connection: Connection, id: number, header: Header, bytes: Buffer, start: number, end: number) => void;
     closing: (connection: Connection, id: number, header: Header) => void;
     lost: (connection: Connection, error: AgentError) => void;
 };

@@ -26,6 +26,13 @@ export function wireError(thrown: unknown): {
  */
 export function cut(text: string, bytesMax: number): string;
 /**
+ * The interruption that something was thrown for: itself, or a cause of it.
+ *
+ * @param {unknown} thrown
+ * @returns {Interrupted | undefined}
+ */
+export function interruptedBy(thrown: unknown): Interrupted | undefined;
+/**
  * An integer as headers hold it: 0…2^53-1.
  *
  * @param {unknown} value
@@ -112,6 +119,19 @@ export class FailedPreconditionError extends AgentError {
 /** An agent gave up because of a conflict. */
 export class AbortedError extends AgentError {
     static code: "aborted";
+}
+/**
+ * The call that an agent handles was interrupted: somebody has something better for it to do, and
+ * says what in `payload`. It may finish its reply; let through, it ends the call.
+ */
+export class Interrupted extends AbortedError {
+    /**
+     * @param {any} payload What came along; undefined: nothing.
+     * @param {string} sender The address of the agent that interrupted it, or "".
+     */
+    constructor(payload: any, sender: string);
+    payload: any;
+    sender: string;
 }
 /** The agent has no operation for this type, or the sidecar no such op. */
 export class UnimplementedError extends AgentError {

@@ -36,6 +36,17 @@ export function publishRest(topic: string, source: string, type: string, content
  */
 export function subscribeRest(topic: string, window?: number | undefined, agent?: string | undefined): string;
 /**
+ * What a signal says first: whom it concerns unless that is a call, and what it is.
+ *
+ * @param {{ to?: string, run?: string }} whom
+ * @param {string} name
+ * @param {string} contentType
+ */
+export function signalRest({ to, run }: {
+    to?: string;
+    run?: string;
+}, name: string, contentType: string): string;
+/**
  * What a call, send or publish says besides. `trace` and `ext` of the call that it serves go on.
  *
  * @param {CallWords} options
@@ -46,6 +57,8 @@ export function wordsRest(options: CallWords, messageExt: Ext | undefined, serve
     trace: string;
     ext?: Readonly<Record<string, import("./errors.js").Detail>> | undefined;
 } | undefined): string;
+/** @param {string | undefined} sender */
+export function senderRest(sender: string | undefined): string;
 /**
  * The window that was asked for, within what there is.
  *
@@ -142,6 +155,8 @@ export class Header {
     /** @type {string} */ trace: string;
     /** @type {string} */ topic: string;
     /** @type {string} */ source: string;
+    /** @type {string} */ name: string;
+    /** @type {number} */ call: number;
     /** @type {number} */ dropped: number;
     /** @type {number} */ timeoutMs: number;
     /** @type {number} */ window: number;
@@ -158,6 +173,7 @@ export class Header {
     /** @type {boolean} */ retry: boolean;
     /** @type {string} */ server: string;
     /** @type {string} */ connection: string;
+    /** @type {string} */ features: string;
     /** @type {number} */ maxContent: number;
     /** @type {number} */ heartbeatMs: number;
 }

@@ -9,9 +9,23 @@ export class HostedCall {
      * @param {Header} header
      */
     constructor(hosting: Hosting, client: Client, connection: Connection, registration: Registration, id: number, header: Header);
+    hosting: import("./hosting.js").Hosting;
+    header: import("./header.js").Header;
+    registration: import("./registration.js").Registration;
+    context: Context;
     client: import("./client.js").Client;
     connection: import("./connection.js").Connection;
     id: number;
+    /** @type {Receiving | undefined} What comes behind the call's own frame, and in it. */
+    input: Receiving | undefined;
+    /** @type {Operation | undefined} */
+    operation: Operation | undefined;
+    /** @type {Session | undefined} */
+    session: Session | undefined;
+    /** The user's code has begun. */
+    isRunning: boolean;
+    /** @type {Interrupted | undefined} The newest interruption. */
+    interrupted: Interrupted | undefined;
     isEnded: boolean;
     /**
      * Makes of a message of the input what the agent's function gets.
@@ -20,7 +34,10 @@ export class HostedCall {
      */
     get inputValue(): (header: Header, content: Kept) => any;
     get timeLeftMs(): number | undefined;
+    /** Aborted by a cancel and by an interrupt. */
     get signal(): AbortSignal;
+    /** Aborted by a cancel. */
+    get cancelSignal(): AbortSignal;
     /**
      * Begins, with the content of the call's own frame.
      *
@@ -45,6 +62,21 @@ export class HostedCall {
     onCancel(reason: string): void;
     /** @param {AgentError} error */
     onLost(error: AgentError): void;
+    /**
+     * A call made for this one has begun.
+     *
+     * @param {OwnCall} call
+     */
+    adopt(call: OwnCall): void;
+    /** @param {OwnCall} call */
+    disown(call: OwnCall): void;
+    /**
+     * Somebody wants this call to do something better. A hook is told so beside it; without one the
+     * signal is aborted and child calls in flight end, once: then the agent is finishing.
+     *
+     * @param {Interrupted} interrupted
+     */
+    interrupt(interrupted: Interrupted): void;
     /** @param {number} bytes */
     grant(bytes: number): void;
     /** Nobody reads the input any more: its sender stands still at the end of its window. */
@@ -60,12 +92,16 @@ export class HostedCall {
     #private;
 }
 export type Operation = import('./agents.js').Operation;
+export type OwnCall = import('./calls.js').OwnCall;
 export type Client = import('./client.js').Client;
 export type Connection = import('./connection.js').Connection;
 export type Kept = import('./content.js').Kept;
+export type Interrupted = import('./errors.js').Interrupted;
 export type Header = import('./header.js').Header;
 export type Hosting = import('./hosting.js').Hosting;
 export type Session = import('./hosting.js').Session;
 export type Registration = import('./registration.js').Registration;
+import { Context } from "./context.js";
+import { Receiving } from "./receiving.js";
 import { AgentError } from "./errors.js";
 import { MessageReader } from "./readers.js";

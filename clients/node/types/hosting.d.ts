@@ -37,6 +37,18 @@ export class Hosting {
      */
     remove(registration: Registration): void;
     /**
+     * The agent of this name here, if there is one.
+     *
+     * @param {string} name
+     */
+    registration(name: string): import("./registration.js").Registration | undefined;
+    /**
+     * The sessions that an agent has here.
+     *
+     * @param {Registration} registration
+     */
+    sessionsOf(registration: Registration): Session[];
+    /**
      * A call arrived.
      *
      * @param {Connection} connection

@@ -83,6 +83,33 @@ export type Publishes = {
     parent?: import("./context.js").Context | null | undefined;
 };
 export type PublishOptions = CallWords & Publishes;
+export type SignalOptions = {
+    /**
+     * Of the payload, in place of the usual one.
+     */
+    contentType?: string | undefined;
+    /**
+     * The address of an agent registered by this client: who signals.
+     */
+    sender?: string | undefined;
+    /**
+     * Resolve once everyone concerned has it, or throw (the default); false:
+     * at once, and what is lost is lost.
+     */
+    ack?: boolean | undefined;
+    /**
+     * How long that may take (30,000).
+     */
+    timeoutMs?: number | undefined;
+    /**
+     * Stops waiting; the signal may be there nevertheless.
+     */
+    signal?: AbortSignal | undefined;
+    /**
+     * As of a call.
+     */
+    parent?: import("./context.js").Context | null | undefined;
+};
 export type ConnectOptions = {
     /**
      * Shown in the sidecar's lists.

@@ -20,6 +20,8 @@ export class Registration {
     spec: AgentSpec;
     /** @type {AgentError | undefined} Why the sidecar refused or ended it. */
     error: AgentError | undefined;
+    onInterrupt: ((payload: any, context: import("./context.js").Context) => unknown) | undefined;
+    onSignal: ((name: string, payload: any, signal: import("./signals.js").Signal) => unknown) | undefined;
     /** Calls from any connection reach it now. */
     get isRegistered(): boolean;
     /**
@@ -98,6 +100,7 @@ export type Connection = import('./connection.js').Connection;
 export type Context = import('./context.js').Context;
 export type AgentError = import('./errors.js').AgentError;
 export type RegisterWords = import('./header.js').RegisterWords;
+export type Signal = import('./signals.js').Signal;
 export type Making = {
     /**
      * Makes the instances of a class,
@@ -114,7 +117,21 @@ export type Making = {
      */
     topics?: readonly string[] | undefined;
 };
-export type RegisterOptions = RegisterWords & OperationOptions & Making;
+export type Hooks = {
+    /**
+     * Is told when a call of the
+     * agent is interrupted, beside it: the call is not disturbed. What it throws ends the call. Of a
+     * class, an instance's own method `onInterrupt` comes first.
+     */
+    onInterrupt?: ((payload: any, context: Context) => unknown) | undefined;
+    /**
+     * Takes the agent's
+     * own signals. What it throws goes to their sender. Of a class, an instance's own method
+     * `onSignal` comes first.
+     */
+    onSignal?: ((name: string, payload: any, signal: Signal) => unknown) | undefined;
+};
+export type RegisterOptions = RegisterWords & OperationOptions & Making & Hooks;
 /**
  * Whom a registration belongs to.
  */

@@ -43,6 +43,24 @@ export class Reply<T = any> implements AsyncIterable<T> {
      * @returns {Promise<any>}
      */
     value(): Promise<any>;
+    /**
+     * Interrupts the agent that answers: it may have something better to do than to go on, and finish
+     * the reply. Throws `failed_precondition`/`not_running` where nothing runs.
+     *
+     * @param {unknown} [payload] What the agent is told: any value.
+     * @param {SignalOptions} [options]
+     * @returns {Promise<void>}
+     */
+    interrupt(payload?: unknown, options?: import("./options.js").SignalOptions | undefined): Promise<void>;
+    /**
+     * Sends a signal of the agent's own to the call that answers, past all that waits.
+     *
+     * @param {string} name Two segments or more: `steer.note`.
+     * @param {unknown} [payload]
+     * @param {SignalOptions} [options]
+     * @returns {Promise<void>}
+     */
+    signal(name: string, payload?: unknown, options?: import("./options.js").SignalOptions | undefined): Promise<void>;
     /** Cancels the call if it has not ended; readers get `cancelled`. */
     cancel(): void;
     /** @returns {AsyncIterableIterator<T>} */
@@ -80,6 +98,7 @@ export class Exchange<T = any> extends Reply<T> {
 }
 export type OwnCall = import('./calls.js').OwnCall;
 export type Message = import('./content.js').Message;
+export type SignalOptions = import('./options.js').SignalOptions;
 export type Link = import('./receiving.js').Link;
 export type Receiving = import('./receiving.js').Receiving;
 export type Sending = import('./sending.js').Sending;

@@ -70,8 +70,13 @@ export class Sending {
      * @param {AgentError} error
      */
     sendError(error: AgentError): Promise<void>;
-    /** Waits until a frame may be sent; throws the error that ended the call. */
-    ready(): Promise<void>;
+    /**
+     * Waits until a frame may be sent, or until something else is enough; throws the error that ended
+     * the call.
+     *
+     * @param {() => boolean} [isEnough]
+     */
+    ready(isEnough?: (() => boolean) | undefined): Promise<void>;
     /** No more messages: an empty last frame, which needs no credit. */
     finish(): Promise<void>;
     /** As `finish`, where nothing else is being sent. */

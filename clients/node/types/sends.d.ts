@@ -5,7 +5,7 @@
  * @param {Post} post
  * @returns {Promise<void>}
  */
-export function post(client: Verbs, { op, address, rest, message, parent, ack, answerMs, signal }: Post): Promise<void>;
+export function post(client: Verbs, post: Post): Promise<void>;
 /**
  * Such a message, ready to be written.
  *
@@ -14,9 +14,10 @@ export function post(client: Verbs, { op, address, rest, message, parent, ack, a
  * @property {string} address
  * @property {string} rest The header behind the id, without its closing brace and parent.
  * @property {Encoded} message
- * @property {{ connection: Connection, id: number } | undefined} parent
+ * @property {HostedCall | undefined} parent
+ * @property {OwnCall | undefined} [call] Whom a signal concerns, where that is a call of ours.
  * @property {boolean} ack
- * @property {number} answerMs How long the sidecar may take to answer.
+ * @property {number} answerMs How long it may take, until there is a connection and an answer.
  * @property {AbortSignal | undefined} signal
  */
 /** The endpoint of one that is answered. */
@@ -35,9 +36,11 @@ export class Acknowledged {
     onLost(error: AgentError): void;
     #private;
 }
+export type OwnCall = import('./calls.js').OwnCall;
 export type Connection = import('./connection.js').Connection;
 export type Encoded = import('./content.js').Encoded;
 export type AgentError = import('./errors.js').AgentError;
+export type HostedCall = import('./hosted-call.js').HostedCall;
 export type Verbs = import('./verbs.js').Verbs;
 /**
  * Such a message, ready to be written.
@@ -50,13 +53,14 @@ export type Post = {
      */
     rest: string;
     message: Encoded;
-    parent: {
-        connection: Connection;
-        id: number;
-    } | undefined;
+    parent: HostedCall | undefined;
+    /**
+     * Whom a signal concerns, where that is a call of ours.
+     */
+    call?: OwnCall | undefined;
     ack: boolean;
     /**
-     * How long the sidecar may take to answer.
+     * How long it may take, until there is a connection and an answer.
      */
     answerMs: number;
     signal: AbortSignal | undefined;

@@ -17,9 +17,10 @@ export class Verbs {
      *
      * @internal
      * @param {AbortSignal} [_signal]
+     * @param {(connection: Connection) => boolean} [_isFit] Open unless given.
      * @returns {Promise<Connection>}
      */
-    connected(_signal?: AbortSignal | undefined): Promise<Connection>;
+    connected(_signal?: AbortSignal | undefined, _isFit?: ((connection: Connection) => boolean) | undefined): Promise<Connection>;
     /**
      * Calls an agent and gives the one value it answers: several texts joined, other messages listed,
      * none is null. Throws the AgentError of the code that the call failed with.
@@ -106,12 +107,10 @@ export class Verbs {
     forgetDeadlines(): void;
     #private;
 }
-export type Request = import('./calls.js').Request;
 export type Connection = import('./connection.js').Connection;
 export type AgentCard = import('./discovery.js').AgentCard;
 export type WatchOptions = import('./discovery.js').WatchOptions;
 export type AgentError = import('./errors.js').AgentError;
-export type CallWords = import('./header.js').CallWords;
 export type Query = import('./header.js').Query;
 export type CallOptions = import('./options.js').CallOptions;
 export type PublishOptions = import('./options.js').PublishOptions;

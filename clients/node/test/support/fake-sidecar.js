@@ -81,6 +81,7 @@ export class Peer {
       connection: 'c1',
       max_content: 16 * 1024 * 1024,
       heartbeat_ms: 0,
+      features: 'signals',
       ...welcome,
     });
     return hello;
@@ -99,6 +100,18 @@ export class Peer {
     this.#lastId += 2;
     this.send({ op: 'call', id: this.#lastId, to, window: 1024 * 1024, ...fields }, content);
     return this.#lastId;
+  }
+
+  /** Writes a signal with the next even id, which it returns. */
+  signal(name, fields, content) {
+    this.#lastId += 2;
+    this.send({ op: 'signal', id: this.#lastId, name, ...fields }, content);
+    return this.#lastId;
+  }
+
+  /** The client's answer to a signal is `ok`. */
+  async took(id) {
+    assert.equal((await this.next('ok')).id, id);
   }
 
   /** Answers a call of the client's with a JSON value. */
