@@ -139,11 +139,13 @@ export class AbortedError extends AgentError {
 export class Interrupted extends AbortedError {
   /**
    * @param {any} payload What came along; undefined: nothing.
+   * @param {string} contentType Of that, or "".
    * @param {string} sender The address of the agent that interrupted it, or "".
    */
-  constructor(payload, sender) {
+  constructor(payload, contentType, sender) {
     super('the call was interrupted', { reason: 'interrupted' });
     this.payload = payload;
+    this.contentType = contentType;
     this.sender = sender;
   }
 }

@@ -49,7 +49,9 @@ function concerned(target) {
   if (typeof target === 'object' && 'run' in target && typeof target.run === 'string') {
     return { address: '', words: { run: target.run } };
   }
-  if (target instanceof OwnCall) return { address: target.request.address, words: {}, call: target };
+  if (target instanceof OwnCall) {
+    return { address: target.request.address, words: {}, call: target };
+  }
   throw new InvalidArgumentError('a signal concerns an address or a run', {
     reason: 'missing_field',
     details: { field: 'to' },

@@ -23,6 +23,8 @@ export class Signal {
     this.name = header.name;
     /** What came along; undefined: nothing. */
     this.payload = payload;
+    /** Of that, or "". */
+    this.contentType = header.contentType;
     /** The address of the agent that sent it, or "". */
     this.sender = header.from;
     /** Whom it concerns: an agent, one of its sessions, or what the call was made to. */
@@ -52,7 +54,9 @@ export function signalled(hosting, connection, id, header, bytes, start, end) {
     const signal = new Signal(header, payload);
     if (signal.name === 'interrupt') {
       connection.write(ok);
-      handledCall(connection, header)?.interrupt(new Interrupted(payload, signal.sender));
+      const { contentType, sender } = signal;
+      const interrupted = new Interrupted(payload, contentType, sender);
+      handledCall(connection, header)?.interrupt(interrupted);
       return;
     }
     take(hosting, connection, header, signal).then(

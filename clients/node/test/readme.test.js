@@ -95,5 +95,48 @@ test('a private sidecar', async () => {
 });
 
 test('every block is run here', () => {
-  assert.equal(blocks.length, 8);
+  assert.equal(blocks.length, 10);
+});
+
+test('signals, and an agent that finishes its reply behind an interrupt', async () => {
+  const notes = [];
+  class Writer {
+    static operations = { write: {} };
+
+    async write(_, { signal }) {
+      await new Promise((resolve) => {
+        signal.addEventListener('abort', resolve);
+      });
+      return signal.reason.payload;
+    }
+
+    onSignal(name, { tone }) {
+      notes.push([name, tone]);
+    }
+  }
+  const registration = await client.register('writer', Writer);
+  const written = client.stream('writer:ann');
+  const running = await client.stream('sessions', { address: 'writer:ann' }, {
+    type: 'SessionDescribe',
+  }).value();
+  assert.equal(running.state, 'running');
+  await run("client.pause('writer:ann')", { client });
+  assert.equal(await bounded(written.value()), 'be brief');
+  assert.deepEqual(notes, [['steer.note', 'dry']]);
+  await registration.close();
+
+  const think = async function* think(question, { signal }) {
+    yield question;
+    await new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
+    });
+  };
+  const summary = async (payload) => `in short: ${payload}`;
+  await run('yield await summary(error.payload', { client, think, summary });
+  const reply = client.stream('writer', 'why?');
+  const thoughts = [];
+  for await (const thought of reply) {
+    if (thoughts.push(thought) === 1) await reply.interrupt('be brief');
+  }
+  assert.deepEqual(thoughts, ['why?', 'in short: be brief']);
 });

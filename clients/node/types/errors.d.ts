@@ -127,10 +127,12 @@ export class AbortedError extends AgentError {
 export class Interrupted extends AbortedError {
     /**
      * @param {any} payload What came along; undefined: nothing.
+     * @param {string} contentType Of that, or "".
      * @param {string} sender The address of the agent that interrupted it, or "".
      */
-    constructor(payload: any, sender: string);
+    constructor(payload: any, contentType: string, sender: string);
     payload: any;
+    contentType: string;
     sender: string;
 }
 /** The agent has no operation for this type, or the sidecar no such op. */

@@ -37,6 +37,8 @@ export class Signal {
     name: string;
     /** What came along; undefined: nothing. */
     payload: any;
+    /** Of that, or "". */
+    contentType: string;
     /** The address of the agent that sent it, or "". */
     sender: string;
     /** Whom it concerns: an agent, one of its sessions, or what the call was made to. */

@@ -3,6 +3,7 @@ import {
   connect,
   AgentError,
   ErrorCode,
+  Interrupted,
   Message,
   NotFoundError,
   Part,
@@ -12,6 +13,7 @@ import {
   type Context,
   type Operations,
   type Reply,
+  type Signal,
 } from '@coagent/client';
 
 class Counter {
@@ -74,6 +76,18 @@ export async function main(signal: AbortSignal): Promise<void> {
   await client.register('passes', async (_: unknown, context) => context.stream('stream', 'a'));
   await client.register('made', Counter, { make: async (context) => new Counter(context) });
   await client.register('typed', Typed);
+  await client.register('hooked', (_: unknown, { signal, cancelSignal, interrupted }) => {
+    const payload: unknown = interrupted?.payload;
+    return [signal.reason instanceof Interrupted, cancelSignal.aborted, payload];
+  }, {
+    onInterrupt: (payload: string, context) => console.log(payload, context.address),
+    onSignal: async (name: string, payload: { x: number }, signal: Signal) => payload.x,
+  });
+  await client.interrupt({ run: 'r' }, 'be brief', { timeoutMs: 1000, ack: false });
+  await client.signal('counter:a', 'steer.note');
+  await client.pause('counter:a', { signal });
+  // @ts-expect-error: only runs are named by an object.
+  await client.cancel({ to: 'counter:a' });
   // @ts-expect-error: Wrong has no method `missing`.
   await client.register('wrong', Wrong);
   // @ts-expect-error: total is no method.

@@ -17,11 +17,12 @@ class Reading {
     this.abort = abort;
   }
 
+  get reply() {
+    return this.#reply;
+  }
+
   #started(start) {
-    if (this.#reader === undefined) {
-      this.#reader = start(this.#reply);
-      this.#reply = undefined; // Whoever keeps it keeps all its messages.
-    }
+    this.#reader ??= start(this.#reply);
     return this.#reader;
   }
 
@@ -44,7 +45,9 @@ class Reading {
     let bytes = 0;
     const digest = createHash('sha256');
     const messages = [];
-    for await (const message of this.#messages) {
+    const reader = this.#messages;
+    this.#reply = undefined; // Whoever keeps it keeps all its messages.
+    for await (const message of reader) {
       count += 1;
       bytes += message.content.length;
       digest.update(message.content);
@@ -125,6 +128,11 @@ export class Callers {
       put: (command, signal) => this.#put(command, signal),
       finish: (command) => this.#streams.get(command.of).exchange.end(),
       send: (command, signal) => this.#send(command, signal),
+      signal: (command, signal) => this.#signal(command, signal),
+      interrupt: (command, signal) => this.#signal(command, signal),
+      cancel: (command, signal) => this.#steer(command, signal),
+      pause: (command, signal) => this.#steer(command, signal),
+      resume: (command, signal) => this.#steer(command, signal),
       publish: (command, signal) => this.#publish(command, signal),
       subscribe: (command, signal) => this.#subscribe(command, signal),
       discover: (command, signal) => this.#discover(command, signal),
@@ -171,6 +179,20 @@ export class Callers {
   async #send(command, signal) {
     const client = this.#clients.get(command.client);
     await client.send(command.to, bodyOf(command.body), this.#options(command, signal));
+  }
+
+  async #signal(command, signal) {
+    const { to, run, of, name } = command;
+    const options = this.#options(command, signal);
+    const what = command.do === 'signal' ? [name] : [];
+    if (of === undefined) what.unshift(run === undefined ? to : { run });
+    const client = this.#clients.get(command.client);
+    const sender = of === undefined ? client : this.#streams.get(of).reply;
+    await sender[command.do](...what, bodyOf(command.body), options);
+  }
+
+  async #steer({ do: verb, client, to, run }, signal) {
+    await this.#clients.get(client)[verb](run === undefined ? to : { run }, { signal });
   }
 
   async #publish(command, signal) {

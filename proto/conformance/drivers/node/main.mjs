@@ -25,13 +25,19 @@ class Driver {
       connect: (command, signal) => this.#connect(command, signal),
       close: (command) => this.#clients.get(command.client).close(),
       drain: (command) => this.#drain(command),
-      cancel: ({ command }) => this.#running.get(command)?.abort(),
       register: (command) => this.#register(command),
       unregister: (command) => this.#registrations.get(command.of).close(),
       decode,
       ...callers.commands,
       ...scripted.commands,
+      cancel: (command, signal) => this.#cancel(command, signal, callers),
     };
+  }
+
+  /** Cancels a command, or what runs elsewhere. */
+  #cancel(command, signal, callers) {
+    if (!('command' in command)) return callers.commands.cancel(command, signal);
+    return this.#running.get(command.command)?.abort();
   }
 
   /** Runs a command; what it does before its first wait happens at once. */

@@ -1,6 +1,12 @@
 /** Agents whose calls do what the runner says next. */
 
-import { AgentError, InternalError, Message } from '../../../../clients/node/src/index.js';
+import {
+  AbortedError,
+  AgentError,
+  InternalError,
+  Interrupted,
+  Message,
+} from '../../../../clients/node/src/index.js';
 import { bodyOf, messageJson, messageOf, partOf } from './values.mjs';
 
 /** One call that is being handled: the commands for it in their order, and what it answers. */
@@ -14,19 +20,23 @@ class ScriptedCall {
   #forwarded;
   #asked;
   #isOver = false;
+  #goesOn;
+  #escaping;
   #ended;
   #end;
 
-  constructor(name, messages, context, isStubborn, emit) {
+  constructor(name, messages, context, { stubborn = false, interrupts }, emit) {
     this.name = name;
     this.context = context;
     this.#messages = messages;
-    this.#isStubborn = isStubborn;
+    this.#isStubborn = stubborn;
+    this.#goesOn = interrupts === 'go_on';
     this.#emit = emit;
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    context.signal.addEventListener('abort', () => this.#cancelled());
+    context.signal.addEventListener('abort', () => this.#interrupted(context.signal.reason));
+    context.cancelSignal.addEventListener('abort', () => this.#cancelled());
   }
 
   /** The first message, if it came with the call: what is there already takes no waiting. */
@@ -78,14 +88,22 @@ class ScriptedCall {
     this.#last = undefined;
     if (this.#forwarded !== undefined) return this.#forwarded.next();
     if (this.#isOver) return this.#over();
-    while (this.#steps.length === 0 && !this.#isOver) {
+    while (this.#steps.length === 0 && !this.#isOver && this.#escaping === undefined) {
       await new Promise((resolve) => {
         this.#wanting = resolve;
       });
     }
+    if (this.#escaping !== undefined) return this.throw(this.#escaping);
     if (this.#steps.length === 0) return this.#over();
     this.#last = this.#steps.shift();
     return this.#perform(this.#last.command);
+  }
+
+  /** It was interrupted where it stood, with a reply that waits to go out or has. */
+  throw(interrupted) {
+    if (this.#goesOn) return this.next();
+    this.#over();
+    throw interrupted;
   }
 
   /** The call was cancelled: a stubborn one ends only when told to. */
@@ -120,6 +138,14 @@ class ScriptedCall {
         this.#over();
         throw 'code' in step ? chosen(step) : plain(step);
     }
+  }
+
+  #interrupted(reason) {
+    if (!(reason instanceof Interrupted)) return;
+    this.#emit(interruptedJson(this.name, reason));
+    if (this.#goesOn) return;
+    this.#escaping = reason;
+    this.#wanting?.();
   }
 
   #cancelled() {
@@ -164,10 +190,33 @@ export class ScriptedCalls {
     this.agents = {
       scripted: (command) => ({
         target: (messages, context) => this.#handle(messages, context, command, ''),
-        options: { receives: 'messages' },
+        options: { receives: 'messages', ...this.#hooks(command) },
       }),
       sessions: (command) => ({ target: this.#sessions(command) }),
     };
+  }
+
+  /** What the registration said to do when signalled. */
+  #hooks({ interrupts, hook_fails: failure, signals }, instance) {
+    const emit = this.#emit;
+    const name = (context) => {
+      const calls = [...this.#calls.values()];
+      return calls.find((each) => each.context === context)?.name;
+    };
+    const hooks = {};
+    if (interrupts === 'hook') {
+      hooks.onInterrupt = (_, context) => {
+        emit(interruptedJson(name(context), context.interrupted));
+        if (failure !== undefined) throw new Error(failure);
+      };
+    }
+    if (signals) {
+      hooks.onSignal = (_name, _payload, signal) => {
+        emit(signalledJson(signal, name(signal.context), instance));
+        if (signals === 'fail') throw new AbortedError('not now', { reason: 'not_now' });
+      };
+    }
+    return hooks;
   }
 
   /** The context of a call that is being handled here. */
@@ -185,11 +234,13 @@ export class ScriptedCalls {
     const emit = this.#emit;
     const nextName = () => `i${(this.#instanceNumber += 1)}`;
     const handle = (...rest) => this.#handle(...rest);
+    const hooks = (instance) => this.#hooks(command, instance);
     return class Sessions {
       static operations = { handle: { receives: 'messages' } };
 
       constructor({ address }) {
         this.name = nextName();
+        Object.assign(this, hooks(this.name));
         emit({ event: 'opened', instance: this.name, address });
       }
 
@@ -203,9 +254,9 @@ export class ScriptedCalls {
     };
   }
 
-  async #handle(messages, context, { stubborn = false }, instance) {
+  async #handle(messages, context, command, instance) {
     const name = `h${(this.#callNumber += 1)}`;
-    const call = new ScriptedCall(name, messages, context, stubborn, this.#emit);
+    const call = new ScriptedCall(name, messages, context, command, this.#emit);
     this.#calls.set(name, call);
     call.ended.then(() => this.#calls.delete(name));
     this.#emit(calledJson(call, await call.first(), instance));
@@ -223,6 +274,23 @@ function chosen({ code, reason, message, details }) {
 function plain({ message = 'failed', cause }) {
   if (cause === undefined) return new Error(message);
   return new Error(message, { cause: new RangeError(cause) });
+}
+
+function interruptedJson(call, interrupted) {
+  return { event: 'interrupted', call, ...payloadJson(interrupted) };
+}
+
+function signalledJson(signal, call, instance) {
+  const { name, address } = signal;
+  const told = { event: 'signalled', name, address, ...payloadJson(signal) };
+  if (call !== undefined) return { ...told, call };
+  return instance === undefined ? told : { ...told, instance };
+}
+
+function payloadJson({ payload, contentType, sender }) {
+  const told = sender === '' ? {} : { sender };
+  if (payload === undefined) return told;
+  return { ...told, message: messageJson(Message.of(payload, contentType && { contentType })) };
 }
 
 function calledJson({ name, context }, message, instance) {
