@@ -39,7 +39,7 @@ export COAGENT_BIN ?= $(abspath $(BUILD))/debug
 export COAGENTD ?= $(COAGENT_BIN)/coagentd
 export COAGENT_GO_BIN ?= $(abspath $(BUILD))/go
 
-.PHONY: help setup build release test lint format bench fuzz asan tsan run demo install clean
+.PHONY: help setup build release test lint format bench simulate fuzz asan tsan run demo install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -57,13 +57,16 @@ release: $(SETUP) ## the daemon and the CLI, optimised, statically linked Swift 
 	$(SWIFT_RELEASE) --product coagentd
 	$(SWIFT_RELEASE) --product coagent
 
-test: test-swift test-proto test-python test-node test-go conformance test-integration test-examples ## everything that must hold
+test: test-swift test-simulation test-proto test-python test-node test-go conformance test-integration test-examples ## everything that must hold
 	@echo "make test: all passed"
 
-.PHONY: build-go conformance test-swift test-proto test-python test-node test-go test-integration test-examples
+.PHONY: build-go conformance test-swift test-simulation test-proto test-python test-node test-go test-integration test-examples
 
 test-swift: build ## the Swift unit tests and the tidy checks
 	swift test --build-path $(BUILD) --skip-build
+
+test-simulation: build ## a little of what `make simulate` does
+	$(BUILD)/debug/simulate 1..20 1000
 
 test-proto: $(SETUP) ## the tables, schemas and vectors of proto/
 	$(PYTHON) proto/check.py
@@ -116,6 +119,12 @@ format: $(SETUP) ## rewrites Swift, Go and Python in the house style
 bench: release ## the limit, the peers and us, side by side; takes some minutes
 	$(SWIFT_RELEASE) --product bench-swift
 	COAGENT_BIN=$(abspath $(BUILD))/release bench/run $(ARGS)
+
+# Optimised, with its checks on; for testing, because it looks into the router's records.
+simulate: $(SETUP) ## random peers around the core, in virtual time: SEEDS=1..200 or SEEDS=7, STEPS=5000
+	$(SWIFT_BUILD)/simulation -c release --product simulate \
+	  -Xswiftc -enable-testing -Xswiftc -assert-config -Xswiftc Debug
+	$(BUILD)/simulation/release/simulate $(or $(SEEDS),1..200) $(or $(STEPS),5000)
 
 fuzz: $(SETUP) ## the frame decoder and the header parser, SECONDS=60
 	fuzz/run $(SECONDS_TO_FUZZ)

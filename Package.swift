@@ -93,13 +93,24 @@ let package = Package(
       name: "bench-swift", dependencies: ["CoagentClient"], path: "bench/swift",
       swiftSettings: settings),
 
+    // These look into the router's records, as tests do: `make simulate` builds them for testing,
+    // and with the optimiser.
+    .target(
+      name: "Auditing", dependencies: ["Routing", "Discovery", "Wire"], path: "Tests/Auditing",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "simulate",
+      dependencies: [
+        "Sidecar", "Routing", "Discovery", "Connections", "Wire", "Auditing", "TestSupport",
+      ],
+      path: "Tests/Simulation", exclude: ["README.md"], swiftSettings: settings),
     .target(
       name: "TestSupport", dependencies: ["Wire", "EventLoop"], path: "Tests/TestSupport",
       swiftSettings: settings),
     tests("WireTests", ["Wire"]),
     tests("EventLoopTests", ["EventLoop"]),
     tests("DiscoveryTests", ["Discovery", "Wire"]),
-    tests("RoutingTests", ["Routing", "Discovery", "Wire"]),
+    tests("RoutingTests", ["Routing", "Discovery", "Wire", "Auditing"]),
     tests("ConnectionsTests", ["Connections", "Wire"]),
     tests("TransportsTests", ["Transports", "EventLoop", "Wire"]),
     tests("SidecarTests", ["Sidecar", "Routing", "Connections", "Wire"]),

@@ -96,7 +96,8 @@ extension Router {
           .nameRegistered, "\"\(name.text)\" is registered, and one of the two is exclusive")
       }
     }
-    if state.pointee.replicas.count >= limits.namesMax {
+    let isSidecar = state.pointee.principal == .sidecar
+    if !isSidecar, state.pointee.replicas.count >= limits.namesMax {
       return Failure(.tooManyNames, "\(limits.namesMax) names are registered on this connection")
     }
     return nil

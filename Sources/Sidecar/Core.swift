@@ -155,19 +155,24 @@ public final class Core {
 
   /// Time has come to `now`; timers that are due fire.
   public func advance(to now: UInt64) {
-    while let (kind, index) = router.takeTimer(now: now) {
-      router.now = now
-      switch kind {
-      case .liveness: pulse(index, now)
-      case .undrained: undrainedPassed(index, now)
-      case .watch: system.wokenUp()
-      case .drain: router.endDrain()
-      case .deadline, .cancelGrace, .idle, .closeGrace, .noReplica, .goodbye:
-        router.timerFired(kind, index)
-      }
-      settle()
-    }
+    while fireNext(by: now) {}
     router.now = now
+  }
+
+  /// Fires the next timer that is due by `now`. False when there is none.
+  public func fireNext(by now: UInt64) -> Bool {
+    guard let (kind, index) = router.takeTimer(now: now) else { return false }
+    router.now = now
+    switch kind {
+    case .liveness: pulse(index, now)
+    case .undrained: undrainedPassed(index, now)
+    case .watch: system.wokenUp()
+    case .drain: router.endDrain()
+    case .deadline, .cancelGrace, .idle, .closeGrace, .noReplica, .goodbye:
+      router.timerFired(kind, index)
+    }
+    settle()
+    return true
   }
 
   // MARK: Draining

@@ -1,6 +1,7 @@
 import Testing
 import Wire
 
+@testable import Auditing
 @testable import Routing
 
 /// Signals where conversations do not reach: congested hosts, contents that many share, sessions

@@ -42,8 +42,7 @@ import Wire
 
     /// Those whose pattern it matches, compared one by one.
     func expect(_ topic: String) -> [SubscriptionIndex] {
-      known.filter { SimulatedSubscription(pattern: $0.text, agent: "", window: 0).matches(topic) }
-        .map(\.subscription).sorted()
+      known.filter { PlainPattern($0.text).matches(topic) }.map(\.subscription).sorted()
     }
   }
 

@@ -11,12 +11,18 @@ final class SimulatedCall {
   var session: String? { to.contains(":") ? to : nil }
   var agent: Substring { to.prefix { $0 != ":" } }
 
+  /// One of the sidecar's own agents handles it: what it says is not foretold.
+  var isSystem = false
+
   // As the caller opened it.
   var from = ""
   var acceptsInput = false
   var inputEnded = true
   var isLazy = false
+  var timeoutMs: UInt64 = 0
   var deadline: UInt64 = 0
+  /// The id of the call it is said to serve.
+  var parentID: UInt64?
   /// The call it serves, while that runs.
   var parent: SimulatedCall?
   var hasParent = false
@@ -40,11 +46,15 @@ final class SimulatedCall {
   var unread = 0
   var hasEnded = false
   var endIsRead = false
+  /// What may have brought about its end, beside its host's word.
+  var causes: Set<Cause> = []
+  var inputEndIsSent = false
 
   // Towards the host.
   var host: SimulatedPeer?
   var hostID: UInt64 = 0
   var hostHasEnded = false
+  var endIsSent = false
   var isCancelled = false
   var cancelled: UInt64 = 0
   var isRead = false
@@ -64,11 +74,16 @@ final class SimulatedCall {
     self.callerID = callerID
   }
 
+  /// Why the sidecar may end a call of itself.
+  enum Cause {
+    case cancelled, overdrawn, unwantedInput, unreadable, spoiltByHost
+  }
+
   var isAtHost: Bool { host != nil && !hostHasEnded }
   /// Whether somebody still waits for its end.
   var isOpen: Bool { !isSend && !hasEnded }
   /// It has neither ended nor gone to a host.
-  var isWaiting: Bool { host == nil && !hasEnded && arrival != nil }
+  var isWaiting: Bool { host == nil && !hasEnded && arrival != nil && !isSystem }
 
   /// What its opening frame takes from the input's window.
   var openingCost: Int {

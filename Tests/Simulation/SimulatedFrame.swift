@@ -55,6 +55,15 @@ struct SimulatedFrame {
 
   func has(_ truth: Truth) -> Bool { truths >> truth.rawValue & 1 != 0 }
 
+  /// Most of it as a number.
+  var digest: UInt64 {
+    var digest = (id ?? 0) &* 31 &+ UInt64(truths) &+ UInt64(length) &* 131
+    for text in [to, type, reason, self.text] {
+      for byte in text.utf8 { digest = digest &* 257 &+ UInt64(byte) }
+    }
+    return digest &+ UInt64(window + bytes) &* 7 &+ (timeoutMs ?? 0)
+  }
+
   /// What it takes from a window [CRD-1].
   var cost: Int {
     switch op {
@@ -64,6 +73,23 @@ struct SimulatedFrame {
     case .error: return has(.more) ? Limits.frameCostBytes : 0
     default: return 0
     }
+  }
+}
+
+extension SimulatedFrame: CustomStringConvertible {
+  var description: String {
+    var text = "\(op)"
+    if let id { text += " \(id)" }
+    let words = [to, from, topic, type, reason, self.text].filter { !$0.isEmpty }
+    for word in words { text += " \(word)" }
+    let truths: [(Truth, String)] = [
+      (.new, "new"), (.oneway, "oneway"), (.input, "input"), (.part, "part"), (.end, "end"),
+      (.more, "more"),
+    ]
+    for (truth, word) in truths where has(truth) { text += " \(word)" }
+    if bytes > 0 { text += " \(bytes)" }
+    if window > 0 { text += " window=\(window)" }
+    return length > 0 ? text + " (\(length) bytes)" : text
   }
 }
 

@@ -1,11 +1,12 @@
 import Wire
 
-@testable import Routing
+@testable import Auditing
 
-/// What the frames of a simulation say, and whether the router may write them.
+/// What the frames of a simulation say, and whether the sidecar may write them.
 ///
-/// It is told what peers send, before the router is, and what the router writes, as it does so; it
-/// knows nothing of the router's own records.
+/// It is told what peers send, when it has arrived and before the sidecar acts on it
+/// (`Ledger+Peers`), and what the sidecar writes, as it does so; it knows nothing of the router's
+/// own records.
 final class Ledger {
   /// A session's instance at a host.
   struct Instance {
@@ -22,9 +23,13 @@ final class Ledger {
   private var byNumber: [Int: SimulatedCall] = [:]
   var publications: [Int: SimulatedPublication] = [:]
   var instances: [String: Instance] = [:]
+  /// The session that somebody deletes in this event.
+  var deleted: String?
+  var isDraining = false
+  /// How often the sidecar said what, of itself.
+  var words: [String: Int] = [:]
   private var lastArrival: [String: Int] = [:]
   private var arrivals = 0
-  private(set) var frames = 0
 
   init(limits: Limits) {
     self.limits = limits
@@ -41,7 +46,7 @@ final class Ledger {
   }
 
   /// Forgets what has ended on both sides.
-  func sweep() {
+  private func sweep() {
     calls.removeAll { call in
       let isDone =
         (call.isSend || call.hasEnded) && (call.host == nil ? call.hasEnded : call.hostHasEnded)
@@ -53,16 +58,7 @@ final class Ledger {
   // MARK: What the router writes
 
   func wrote(_ frame: SimulatedFrame, to peer: SimulatedPeer) throws(Violation) {
-    frames += 1
-    guard let id = frame.id else {
-      switch frame.op {
-      case .goodbye: return
-      case .error:
-        peer.remarks -= 1
-        return try require(peer.remarks >= 0, "an error without an id: \(frame.reason)")
-      default: throw Violation("\(frame.op) without an id")
-      }
-    }
+    guard let id = frame.id else { return try remarked(frame, to: peer) }
     switch frame.op {
     case .call: try gave(frame, id, to: peer)
     case .close: try closed(frame, id, at: peer)
@@ -71,6 +67,23 @@ final class Ledger {
     case .cancel: try cancelled(id, peer)
     case .credit: try granted(frame.bytes, id, peer)
     default: throw Violation("\(frame.op) was sent to a client")
+    }
+  }
+
+  private func remarked(_ frame: SimulatedFrame, to peer: SimulatedPeer) throws(Violation) {
+    switch frame.op {
+    case .welcome: peer.isGreeted = true
+    case .ping: try require(peer.isTCP, "a ping over a Unix socket")
+    case .goodbye: try require(isDraining, "p\(peer.number) was told goodbye")
+    case .pong:
+      peer.pongs -= 1
+      try require(peer.pongs >= 0, "a pong that nobody asked for")
+    case .error where frame.reason == "unknown_op":
+      peer.remarks -= 1
+      try require(peer.remarks >= 0, "an error without an id: \(frame.reason)")
+    // The connection is closed after any other, and then it is asked why.
+    case .error: peer.lastRemark = frame.reason
+    default: throw Violation("\(frame.op) without an id")
     }
   }
 
@@ -109,7 +122,7 @@ final class Ledger {
     try require(frame.has(.input) == call.acceptsInput, "\(name): input")
     try require(
       peer.registrations.values.contains {
-        $0.name == call.agent && ($0.isActive || call.hasParent)
+        $0.name == call.agent && $0.isConfirmed && ($0.isActive || call.hasParent)
       },
       "\(name) went to a connection that does not host \(call.agent)")
     if call.deadline > 0 {
@@ -128,8 +141,8 @@ final class Ledger {
       lastArrival[session] = arrival
     } else if !call.isExempt {
       let overtaken = calls.first {
-        $0.session == nil && $0.agent == call.agent && $0.isWaiting && !$0.isExempt && !$0.isSend
-          && $0.arrival! < arrival
+        $0.isWaiting && $0.session == nil && !$0.isExempt && !$0.isSend && $0.arrival! < arrival
+          && $0.agent == call.agent
       }
       try require(overtaken == nil, "\(name) overtook \(overtaken?.number ?? 0)")
     }
@@ -181,7 +194,7 @@ final class Ledger {
     } else {
       peer.published[id] = nil
       try require(peer.sent.remove(id) != nil, "an ok for \(id), which waits for none")
-      peer.endedIDs.append(id)
+      peer.hasEnded(id)
     }
   }
 
@@ -206,14 +219,15 @@ final class Ledger {
       if let publication = peer.published.removeValue(forKey: id) { refused(publication) }
       try require(peer.sent.remove(id) != nil, "an error for \(id), which has ended")
     }
-    peer.endedIDs.append(id)
+    peer.hasEnded(id)
   }
 
   private func toCaller(_ frame: SimulatedFrame, _ call: SimulatedCall) throws(Violation) {
     let name = "call \(call.number)"
     let said = Expected(frame)
-    if call.replies.first == said {
-      call.replies.removeFirst()
+    let isForetold = call.isSystem ? frame.op == .data : call.replies.first == said
+    if isForetold {
+      if !call.isSystem { call.replies.removeFirst() }
       try require(!call.isHeldBack, "\(name) got a reply before any credit")
       if said.cost > 0 {
         try require(call.window > 0, "\(name) got a reply with a window of \(call.window)")
@@ -224,17 +238,20 @@ final class Ledger {
       try require(
         frame.op == .error && !frame.has(.more) && !frame.reason.hasPrefix("said"),
         "\(name) got \(said), not \(call.replies.first.map { "\($0)" } ?? "nothing")")
-      if frame.reason == "deadline" {
-        try require(call.deadline > 0 && now >= call.deadline, "\(name) ended before its time")
-      }
+      try checkWord(frame.reason, call)
       if call.host != nil, !call.hostHasEnded { call.isCancelled = true }
     }
     guard said.isEnd else { return }
+    end(call)
+  }
+
+  /// Its caller has its terminal frame.
+  private func end(_ call: SimulatedCall) {
     call.hasEnded = true
     call.replies.removeAll()
     call.inputs.removeAll()
     call.caller.made[call.callerID!] = nil
-    call.caller.endedIDs.append(call.callerID!)
+    call.caller.hasEnded(call.callerID!)
   }
 
   private func toHost(_ frame: SimulatedFrame, _ id: UInt64, _ peer: SimulatedPeer)
@@ -282,42 +299,10 @@ final class Ledger {
     }
   }
 
-  // MARK: What follows from what peers do
-
-  /// A call's host is done with it.
-  func hostEnded(_ call: SimulatedCall) {
-    call.hostHasEnded = true
-    call.inputs.removeAll()
-    call.host?.hosted[call.hostID] = nil
-    call.host?.endedIDs.append(call.hostID)
-    for child in calls where child.parent === call { child.parent = nil }
-  }
-
-  /// A host has closed a session, as it was told to by `id`.
-  func answeredClose(_ id: UInt64, _ peer: SimulatedPeer) {
-    guard let (session, _) = peer.closing.removeValue(forKey: id) else { return }
-    if instances[session]?.closing?.id == id, instances[session]?.peer == peer.number {
-      instances[session] = nil
-    }
-  }
-
-  func lost(_ peer: SimulatedPeer) {
-    peer.isLost = true
-    ended(peer.subscriptions.values)
-    instances = instances.filter { $0.value.peer != peer.number }
-    for call in calls {
-      if call.host === peer, !call.hostHasEnded {
-        call.hostHasEnded = true
-        if call.isSend { call.hasEnded = true }
-        for child in calls where child.parent === call { child.parent = nil }
-      }
-      if call.caller === peer, !call.isSend { call.hasEnded = true }
-    }
-  }
-
   // MARK: What must hold after each event
 
   func check() throws(Violation) {
+    sweep()
     for call in calls where !call.isSend && !call.hasEnded && call.isAtHost && call.cancelled == 0 {
       // Nobody may send more than its reader has room for [CRD-7].
       let replies = call.replies.reduce(0) { $0 + $1.cost }

@@ -3,16 +3,6 @@ import Wire
 
 @testable import Routing
 
-/// Something that must hold and did not.
-struct Violation: Error, CustomStringConvertible {
-  let description: String
-  init(_ description: String) { self.description = description }
-}
-
-func require(_ holds: Bool, _ text: @autoclosure () -> String) throws(Violation) {
-  if !holds { throw Violation(text()) }
-}
-
 /// Reads all of a router's records and says what does not agree: sums that are kept against what
 /// they are sums of, links against their ends, and work that could be done and is not.
 struct RouterAudit {
@@ -28,6 +18,14 @@ struct RouterAudit {
     try checkCredit()
     try checkTopics()
     try checkSignals()
+  }
+
+  var connectionCount: Int { router.connections.count }
+  var callCount: Int { router.calls.count }
+
+  /// All that waits for a connection, in bytes.
+  func waitingBytes(_ connection: ConnectionIndex) -> Int {
+    router.connections.at(connection).pointee.waitingBytes
   }
 
   var calls: [Int32] { router.calls.indices() }
@@ -320,52 +318,5 @@ struct RouterAudit {
           router.isCongested(replica.connection) || !hasPlace, "the line of \(agent) stands still")
       }
     }
-  }
-
-  // MARK: Timers
-
-  private func checkTimers() throws(Violation) {
-    var timers: [TimerIndex] = []
-    for index in calls where call(index).pointee.timer >= 0 {
-      timers.append(call(index).pointee.timer)
-    }
-    for index in router.sessions.indices() where router.sessions.at(index).pointee.timer >= 0 {
-      timers.append(router.sessions.at(index).pointee.timer)
-    }
-    for state in router.agents where state.goneTimer >= 0 { timers.append(state.goneTimer) }
-    for index in router.connections.indices() {
-      let timer = router.connections.at(index).pointee.goodbyeTimer
-      if timer >= 0 { timers.append(timer) }
-    }
-    try require(Set(timers).count == timers.count, "a timer belongs to two")
-    try require(
-      timers.count == router.timers.count,
-      "\(router.timers.count) timers, of which \(timers.count) are known")
-  }
-
-  // MARK: Credit
-
-  /// What a sender may be permitted is granted once it is worth a frame [CRD-7].
-  private func checkCredit() throws(Violation) {
-    for index in calls {
-      let call = call(index).pointee
-      guard call.state == .running else { continue }
-      if call.caller >= 0 {
-        try checkGranted(call.replies, receiver: call.caller, "replies of \(index)")
-      }
-      if call.acceptsInput, !call.inputEnded, call.caller >= 0 {
-        try checkGranted(call.input, receiver: call.host, "input of \(index)")
-      }
-    }
-  }
-
-  private func checkGranted(
-    _ direction: Direction, receiver: Int32, _ what: String
-  ) throws(Violation) {
-    let reach = max(min(direction.window, Limits.windowBytesDefault), direction.floor)
-    let room = reach - direction.heldCost - direction.allowance
-    try require(room >= 0, "\(what): \(-room) more was granted than there is room for")
-    let isDue = room >= direction.step || (direction.allowance <= 0 && room > 0)
-    try require(!isDue || router.isCongested(receiver), "\(what): \(room) are not granted")
   }
 }

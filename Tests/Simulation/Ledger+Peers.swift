@@ -1,0 +1,66 @@
+import Wire
+
+/// What the ledger learns of what peers do, when it arrives.
+extension Ledger {
+  /// A `call` or `send`.
+  func opened(_ call: SimulatedCall) {
+    add(call)
+    let peer = call.caller
+    if !call.isSend { peer.made[call.callerID!] = call }
+    if call.timeoutMs > 0 { call.deadline = now + call.timeoutMs }
+    if let id = call.parentID {
+      call.hasParent = true
+      if let parent = peer.hosted[id] {
+        call.from = parent.to
+        call.parent = parent
+      }
+    }
+    if let parent = call.parent, !call.isDetached, !call.isSend, parent.deadline > 0 {
+      call.deadline = call.deadline == 0 ? parent.deadline : min(call.deadline, parent.deadline)
+    }
+    call.isExempt = call.parent?.serves(call.agent) ?? false
+    if !call.isLazy { arrive(call) }
+  }
+
+  /// A host's `data` or `error` for a call.
+  func hostSays(_ said: Expected, _ call: SimulatedCall) {
+    guard !call.hostHasEnded else { return }
+    let isPermitted = said.cost == 0 || call.replyAllowance > 0
+    if !isPermitted { call.causes.insert(.overdrawn) }
+    call.replyAllowance -= said.cost
+    if !call.isSend, !call.hasEnded, isPermitted { call.replies.append(said) }
+    if said.isEnd { hostEnded(call) }
+  }
+
+  /// A call's host is done with it.
+  func hostEnded(_ call: SimulatedCall) {
+    call.hostHasEnded = true
+    call.inputs.removeAll()
+    call.host?.hosted[call.hostID] = nil
+    call.host?.everHosted[call.hostID] = nil
+    call.host?.hasEnded(call.hostID)
+    for child in calls where child.parent === call { child.parent = nil }
+  }
+
+  /// A host has closed a session, as it was told to by `id`.
+  func answeredClose(_ id: UInt64, _ session: String, _ peer: SimulatedPeer) {
+    if instances[session]?.closing?.id == id, instances[session]?.peer == peer.number {
+      instances[session] = nil
+    }
+  }
+
+  func lost(_ peer: SimulatedPeer) {
+    peer.isLost = true
+    peers.removeAll { $0 === peer }
+    ended(peer.subscriptions.values)
+    instances = instances.filter { $0.value.peer != peer.number }
+    for call in calls {
+      if call.host === peer, !call.hostHasEnded {
+        call.hostHasEnded = true
+        if call.isSend { call.hasEnded = true }
+        for child in calls where child.parent === call { child.parent = nil }
+      }
+      if call.caller === peer, !call.isSend { call.hasEnded = true }
+    }
+  }
+}
