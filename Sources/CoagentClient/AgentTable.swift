@@ -108,7 +108,8 @@ final class AgentTable: Sendable {
   func serve(_ client: Client) { state.withLock { $0.client = client } }
 
   /// Who makes the calls of the agents here; nil when the client is gone.
-  var caller: (any Caller)? { state.withLock { $0.client } }
+  var client: Client? { state.withLock { $0.client } }
+  var caller: (any Caller)? { client }
 
   var all: [RegisteredAgent] { state.withLock { Array($0.agents.values) } }
 

@@ -269,7 +269,8 @@ public final class Client: Sendable {
     let link = try await Link.open(
       endpoint, greeting, generation: generation, agents: agents,
       onGoodbye: { [weak self] in self?.leaves(generation) },
-      onDown: { [weak self] error in self?.fell(generation, error) })
+      onDown: { [weak self] error in self?.fell(generation, error) },
+      onCut: { [weak self] cut in cut.goOn(self) })
     for agent in agents.all { registerAgain(agent, on: link) }
     for reader in readers.all { subscribeAgain(reader, on: link) }
     let waiters = state.withLock { state -> [CheckedContinuation<Link, any Error>]? in

@@ -7,6 +7,13 @@ extension Client: Caller {
   public func open(
     _ to: String, _ message: Message?, options: CallOptions
   ) async throws -> Call {
+    try await open(to, message, options: options, reading: reading(options))
+  }
+
+  /// - Parameter reading: how it goes on when its connection is lost; nil: it ends then.
+  func open(
+    _ to: String, _ message: Message?, options: CallOptions, reading: RunReading?
+  ) async throws -> Call {
     let start = ContinuousClock.now
     let link = try await link(within: options.limit, for: parent(options))
     let mailbox = link.mailbox
@@ -19,25 +26,34 @@ extension Client: Caller {
     if long != nil { call.first?.content = [] }
     call.hasInput = options.hasInput || long != nil
     call.isLazy = options.isLazy
+    call.isHeld = options.isHeld
+    call.run = options.run
     call.windowBytes = options.windowBytes.map { min(max(1, $0), Limits.windowBytesMax) }
-    let lane = Lane()
+    let lane = Lane(mailbox)
     let windowBytes = call.windowBytes ?? Limits.windowBytesDefault
-    // A lazy call starts with the credit that its first reader gives.
+    // What is lazy starts, and what is held comes, with the credit that its first reader gives.
     let inbox = Inbox(
       thresholdBytes: ClientConnection.grantBytes(window: windowBytes),
-      openingBytes: options.isLazy ? windowBytes : 0
-    ) { mailbox.post(.consumedReplies(lane, $0)) }
+      openingBytes: options.isLazy || options.isHeld ? windowBytes : 0
+    ) { lane.post(.consumedReplies(lane, $0)) }
     let outlet = call.hasInput ? Self.outlet(call, lane, link) : nil
-    let ends = OwnEnds(lane: lane, inbox: inbox, outlet: outlet)
-    guard mailbox.post(.call(call, ends)) else { throw Self.lost }
+    let written = options.isHeld ? Answer() : nil
+    let sent = options.isHeld && long != nil ? Answer() : nil
+    let ends = OwnEnds(lane: lane, inbox: inbox, outlet: outlet, written: written, sent: sent)
+    guard mailbox.post(.call(call, ends, reading)) else { throw Self.lost }
     let endInput: @Sendable () -> Void = { mailbox.post(.endInput(lane)) }
     let opened = Call(
       address: to, inbox: inbox, outlet: options.hasInput ? outlet : nil,
-      hasInput: call.hasInput, endInput: endInput, cancel: { mailbox.post(.cancel(lane)) })
+      hasInput: call.hasInput, carried: lane, sent: { try await sent?.value() },
+      endInput: endInput, cancel: { lane.cancel() })
     if let long, let outlet {
       let isLast = !options.hasInput
-      try outlet.post(long) { if isLast { endInput() } }
+      try outlet.post(long) {
+        if isLast { endInput() }
+        sent?.give(nil)
+      }
     }
+    try await written?.value()
     return opened
   }
 

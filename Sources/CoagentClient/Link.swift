@@ -28,6 +28,8 @@ final class Link {
   private var events: [ClientEvent] = []
 
   var calls: [UInt64: OwnCall] = [:]
+  /// Of those calls that read a run.
+  var runReadings: [UInt64: RunReading] = [:]
   var answers: [UInt64: Answer] = [:]
   var registrations: [UInt64: RegisteredAgent] = [:]
   var readers: [UInt64: TopicReader] = [:]
@@ -39,6 +41,8 @@ final class Link {
   var hosted: [UInt64: HostedRun] = [:]
   let agents: AgentTable
 
+  /// The connection has ended, and its calls with it.
+  var isLost: Bool { hasToldDown }
   private(set) var welcome: Welcome?
   /// The longest content of a frame, both ways.
   nonisolated var contentBytesMax: Int { contentMax.withLock { $0 } }
@@ -53,14 +57,16 @@ final class Link {
   private var closing: [CheckedContinuation<Void, Never>] = []
   private let onGoodbye: @Sendable () -> Void
   private let onDown: @Sendable (AgentError) -> Void
+  let onCut: @Sendable (CutCall) -> Void
 
   /// Connects and greets. Throws when nobody is there or the sidecar refuses; then nothing is open.
   ///
   /// `onGoodbye` is called when the sidecar takes nothing new, `onDown` once when an opened link
-  /// has ended; both on the loop.
+  /// has ended, `onCut` then for each call that may go on; all on the loop.
   static func open(
     _ endpoint: Endpoint, _ greeting: Greeting, generation: UInt64, agents: AgentTable,
-    onGoodbye: @escaping @Sendable () -> Void, onDown: @escaping @Sendable (AgentError) -> Void
+    onGoodbye: @escaping @Sendable () -> Void, onDown: @escaping @Sendable (AgentError) -> Void,
+    onCut: @escaping @Sendable (CutCall) -> Void
   ) async throws -> Link {
     let stream: ByteStream
     do {
@@ -72,7 +78,7 @@ final class Link {
         "cannot reach the sidecar at \(endpoint): \(error.message)",
         details: ["error": .string(error.name)])
     }
-    let link = try Link(stream, greeting, generation, agents, onGoodbye, onDown)
+    let link = try Link(stream, greeting, generation, agents, onGoodbye, onDown, onCut)
     do {
       try await link.greeted.value()
     } catch {
@@ -84,7 +90,8 @@ final class Link {
 
   private init(
     _ stream: ByteStream, _ greeting: Greeting, _ generation: UInt64, _ agents: AgentTable,
-    _ onGoodbye: @escaping @Sendable () -> Void, _ onDown: @escaping @Sendable (AgentError) -> Void
+    _ onGoodbye: @escaping @Sendable () -> Void, _ onDown: @escaping @Sendable (AgentError) -> Void,
+    _ onCut: @escaping @Sendable (CutCall) -> Void
   ) throws {
     let receiver = Receiver()
     do {
@@ -101,6 +108,7 @@ final class Link {
     self.agents = agents
     self.onGoodbye = onGoodbye
     self.onDown = onDown
+    self.onCut = onCut
     let wakeup = wakeup
     mailbox = Mailbox { wakeup.send() }
     greetByMs = LoopClock.turnMs + Self.greetingMs
@@ -194,10 +202,13 @@ final class Link {
       if id % 2 == 0 {
         hosted[id]?.inbox?.deliver(piece)
       } else {
+        countFrame(id)
         calls[id]?.ends.inbox.deliver(piece)
       }
     case .published(let id, let message): readers[id]?.deliver(message)
-    case .failedAt(let id, let failure): calls[id]?.ends.inbox.deliver(AgentError(failure))
+    case .failedAt(let id, let failure):
+      countFrame(id)
+      calls[id]?.ends.inbox.deliver(AgentError(failure))
     case .ended(let id, let failure): ended(id, failure.map { AgentError($0) })
     case .credit(let id, let bytes):
       if id % 2 == 0 {
@@ -218,7 +229,10 @@ final class Link {
     unfed[id] = nil
     if down != nil || !machine.isOpen { registrations.removeValue(forKey: id)?.lost() }
     if let call = calls.removeValue(forKey: id) {
+      let reading = runReadings.removeValue(forKey: id)
+      if let reading, goesOn(call, reading, error) { return }
       call.ends.outlet?.close(error ?? AgentError(.noInput, "the call is over"))
+      call.ends.sent?.give(nil)
       call.ends.inbox.finish(error)
     } else if let agent = registrations.removeValue(forKey: id) {
       if let answer = answers.removeValue(forKey: id) {

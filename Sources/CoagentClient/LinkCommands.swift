@@ -10,24 +10,38 @@ extension Link {
     let commands = mailbox.take()
     var index = 0
     while index < commands.count {
-      // A last reply and the end of its call that come together are one frame.
-      if case .reply(let id, .piece(let piece)) = commands[index], index + 1 < commands.count,
-        case .finish(id, nil) = commands[index + 1], piece.isMessage, hosted[id] != nil
-      {
-        machine.write(piece, on: id, end: true)
-        forget(id)
-        index += 2
-      } else {
+      guard case .reply(let id, .piece(let piece)) = commands[index], piece.isMessage,
+        let end = Self.end(of: id, in: commands, after: index), hosted[id] != nil
+      else {
         perform(commands[index])
         index += 1
+        continue
       }
+      // A last reply and the end of its call that come together are one frame.
+      for command in commands[(index + 1)..<end] { perform(command) }
+      machine.write(piece, on: id, end: true)
+      forget(id)
+      index = end + 1
     }
     if !frames.out.isEmpty { frames.setNeedsFlush() }
   }
 
+  /// Where a hosted call ends well, if nothing comes before that but ends of what it has called.
+  private static func end(of id: UInt64, in commands: [Command], after index: Int) -> Int? {
+    for next in (index + 1)..<commands.count {
+      switch commands[next] {
+      case .finish(id, nil): return next
+      case .cancel: continue
+      default: return nil
+      }
+    }
+    return nil
+  }
+
   private func perform(_ command: Command) {
     switch command {
-    case .call(let call, let ends): open(call, ends)
+    case .call(let call, let ends, let reading): open(call, ends, reading)
+    case .goOn(let cut): goOn(cut)
     case .send(let call, let answer): send(call, answer)
     case .register(let agent, let answer): register(agent, answer)
     case .publish(let publication, let answer): publish(publication, answer)
@@ -50,9 +64,11 @@ extension Link {
   /// Answers a command that comes too late.
   func refuse(_ command: Command, _ error: AgentError) {
     switch command {
-    case .call(_, let ends):
+    case .call(_, let ends, _):
       ends.outlet?.close(error)
       ends.inbox.finish(error)
+      ends.written?.give(error)
+    case .goOn(let cut): onCut(cut)
     case .send(_, let answer), .publish(_, let answer): answer?.give(error)
     case .register(_, let answer), .ping(let answer), .subscribe(_, _, let answer):
       answer.give(error)
@@ -62,19 +78,24 @@ extension Link {
     }
   }
 
-  private func open(_ call: OutgoingCall, _ ends: OwnEnds) {
+  func open(_ call: OutgoingCall, _ ends: OwnEnds, _ reading: RunReading?) {
     do {
       let id = try machine.open(call)
       ends.lane.id = id
+      ends.written?.give(nil)
+      if let reading { runReadings[id] = reading }
       var overdueMs = Self.never
-      if let timeoutMs = call.timeoutMs, timeoutMs > 0 {
+      // What is held may come late: its place may be far behind.
+      if let timeoutMs = call.timeoutMs, timeoutMs > 0, !call.isHeld {
         overdueMs = LoopClock.turnMs &+ timeoutMs &+ Self.overdueMs
         startTicking()
       }
       calls[id] = OwnCall(ends: ends, overdueMs: overdueMs)
     } catch {
-      ends.outlet?.close(AgentError(error))
-      ends.inbox.finish(AgentError(error))
+      let error = AgentError(error)
+      ends.outlet?.close(error)
+      ends.inbox.finish(error)
+      ends.written?.give(error)
     }
   }
 
@@ -105,6 +126,9 @@ extension Link {
     switch frame {
     case .piece(let piece): machine.write(piece, on: id)
     case .failure(let error): machine.failAt(id, ClientFailure(error))
+    case .splice(let call, let isUnordered, let isLast):
+      splice(call, into: id, isUnordered: isUnordered, isLast: isLast)
+    case .messageEnd: break
     }
   }
 }

@@ -25,9 +25,9 @@ extension Link {
     let mailbox = mailbox
     let inbox = call.hasInput ? Self.inputInbox(call, mailbox) : nil
     let partMax = min(machine.maxContent, Limits.messageBytesAdvised)
-    let outlet = Outlet(creditBytes: call.windowBytes, contentMax: partMax) {
-      mailbox.post(.reply(id, $0))
-    }
+    let outlet = Outlet(
+      creditBytes: call.windowBytes, contentMax: partMax, frameMax: machine.maxContent
+    ) { mailbox.post(.reply(id, $0)) }
     let context = AgentContext(
       address: call.to, from: call.from, trace: call.trace, ext: FlatObject.values(call.ext),
       deadline: call.timeoutMs.map { .now + .milliseconds($0) }, caller: caller, callID: id,

@@ -4,11 +4,31 @@ internal import Hosting
 internal import Locking
 internal import Wire
 
-/// The id of an own call, which it has once the loop has written it.
+/// The id of an own call, which it has once the loop has written it, and the connection whose id it
+/// is.
 final class Lane: Sendable {
   @LoopActor var id: UInt64 = 0
+  private let state: Locked<(mailbox: Mailbox?, isCancelled: Bool)>
 
-  init() {}
+  init(_ mailbox: Mailbox? = nil) { state = Locked((mailbox, false)) }
+
+  /// Where there is no connection, or none any more, nothing is done.
+  func post(_ command: Command) {
+    state.withLock { $0.mailbox }?.post(command)
+  }
+
+  func cancel() {
+    state.withLock { $0.isCancelled = true }
+    post(.cancel(self))
+  }
+
+  /// Its caller has had enough.
+  var isCancelled: Bool { state.withLock { $0.isCancelled } }
+
+  /// It goes on by another connection.
+  func move(to mailbox: Mailbox) {
+    state.withLock { $0.mailbox = mailbox }
+  }
 }
 
 /// The ends of an own call, as the loop needs them.
@@ -16,11 +36,17 @@ struct OwnEnds: Sendable {
   let lane: Lane
   let inbox: Inbox
   let outlet: Outlet?
+  /// Told when the call is written, or why it cannot be.
+  var written: Answer?
+  /// Told when a message that travels in parts has gone out, or the call has ended.
+  var sent: Answer?
 }
 
 /// What tasks ask of the loop.
 enum Command: Sendable {
-  case call(OutgoingCall, OwnEnds)
+  case call(OutgoingCall, OwnEnds, RunReading?)
+  /// A call that reads a run goes on.
+  case goOn(CutCall)
   case send(OutgoingCall, Answer?)
   case register(RegisteredAgent, Answer)
   case publish(OutgoingPublication, Answer?)

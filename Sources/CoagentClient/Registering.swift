@@ -79,6 +79,18 @@ extension Client {
     return try await register(name, profile, function: operation)
   }
 
+  /// Offers a function as an agent that hands each call over to one that it has delegated.
+  @discardableResult
+  public func register<Input: Decodable & Sendable>(
+    _ name: String, _ profile: AgentProfile = AgentProfile(),
+    _ body: @escaping @Sendable @concurrent (Input) async throws -> Delegated
+  ) async throws -> AgentRegistration {
+    let operation = Operations<Nothing>().on(Self.operationName(Input.self, of: name)) {
+      (_, input: Input) async throws -> Delegated in try await body(input)
+    }
+    return try await register(name, profile, function: operation)
+  }
+
   private struct Nothing: Sendable {}
 
   /// A function has no name of its own: its operation is called as its input is, or the agent.

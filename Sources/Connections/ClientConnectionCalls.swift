@@ -47,16 +47,16 @@ extension ClientConnection {
     let id = nextID()
     var writer = HeaderWriter(out, "call", id: id)
     call.write(into: &writer)
-    if let window = call.isLazy ? 0 : call.windowBytes {
-      writer.integer("window", UInt64(max(window, 0)))
-    }
+    let windowBytes = call.isLazy || call.isHeld ? 0 : call.windowBytes
+    if let windowBytes { writer.integer("window", UInt64(max(windowBytes, 0))) }
+    if !call.run.isEmpty { writer.string("run", call.run) }
     if call.hasInput { writer.truth("input") }
     if call.isLazy { writer.truth("lazy") }
     if call.isDetached { writer.truth("detach") }
     writer.finish(bytes: call.first?.content ?? [])
     let flow = Flow(
       sendBytes: Limits.windowBytesDefault - call.costBytes,
-      receiveBytes: call.isLazy ? 0 : call.windowBytes ?? Limits.windowBytesDefault)
+      receiveBytes: windowBytes ?? Limits.windowBytesDefault)
     own[id] = OwnCall(request: .call, inputIsOpen: call.hasInput, flow: flow)
     return id
   }

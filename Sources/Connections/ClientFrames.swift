@@ -54,7 +54,11 @@ public struct OutgoingCall: Sendable {
   /// Reply bytes the sidecar may send ahead of consumption; nil for the default of 1 MiB.
   public var windowBytes: Int?
   public var isLazy = false
+  /// All replies are held until credit comes, or a splice.
+  public var isHeld = false
   public var isDetached = false
+  /// The caller's own name of it, under which its replies are kept; empty for none.
+  public var run = ""
   /// For `send`: the receiver only watches.
   public var observes = false
 

@@ -183,13 +183,18 @@ public struct AgentContext: Sendable {
   /// When the caller gives up; nil for never.
   public let deadline: ContinuousClock.Instant?
   /// Whether the call has ended, so that nothing can be called on behalf of it.
-  public var isOver: Bool { life.withLock { !$0 } }
+  public var isOver: Bool { life.withLock { $0.isOver } }
   /// Who carries the calls that are made on behalf of this one.
   public let caller: any Caller
   /// The call's id with that caller, and which of the caller's connections it came by.
   public let callID: UInt64
   public let generation: UInt64
-  private let life = Locked(true)
+  private let life = Locked(Life())
+
+  private struct Life {
+    var isOver = false
+    var delegated: [Delegated] = []
+  }
 
   public init(
     address: String, from: String, trace: String, ext: [String: FlatValue],
@@ -205,8 +210,24 @@ public struct AgentContext: Sendable {
     self.generation = generation
   }
 
-  /// The call has ended.
-  func end() { life.withLock { $0 = false } }
+  /// The call has ended. What was delegated for it and not used is not wanted any more.
+  func end() {
+    let delegated = life.withLock { life in
+      life.isOver = true
+      defer { life.delegated = [] }
+      return life.delegated
+    }
+    for call in delegated { call.cancelUnlessUsed() }
+  }
+
+  /// Keeps a delegated call until this one ends.
+  func keep(_ delegated: Delegated) throws(AgentError) {
+    let isKept = life.withLock { life in
+      if !life.isOver { life.delegated.append(delegated) }
+      return !life.isOver
+    }
+    if !isKept { try checkLife(delegated.address) }
+  }
 
   /// What is left of the caller's time; nil for no end.
   public var timeLeft: Duration? { deadline.map { max(.zero, $0 - .now) } }
@@ -244,7 +265,7 @@ extension AgentContext: Caller {
     }
   }
 
-  private func checkLife(_ to: String) throws(AgentError) {
+  func checkLife(_ to: String) throws(AgentError) {
     if isOver {
       throw AgentError(.parentEnded, "the call that this one serves has ended", address: to)
     }

@@ -11,21 +11,29 @@ public final class Call: Sendable {
   let inbox: Inbox
   /// Input follows the first frame, of the caller's or because the message is long.
   let hasInput: Bool
+  /// What whoever carries the call knows it by.
+  public let carried: any Sendable
   private let outlet: Outlet?
   private let endInput: @Sendable () -> Void
   private let onCancel: @Sendable () -> Void
   private let isOver = Locked(false)
+  private let onSent: @Sendable () async throws -> Void
 
   /// For whoever carries calls: the two ends, and what to do when the caller has had enough.
   ///
-  /// - Parameter hasInput: frames follow the call's own, sent through `outlet` or otherwise.
+  /// - Parameters:
+  ///   - hasInput: frames follow the call's own, sent through `outlet` or otherwise.
+  ///   - carried: what the carrier needs to splice it.
+  ///   - sent: waits until a first message that is long has gone out; asked once.
   public init(
-    address: String, inbox: Inbox, outlet: Outlet?, hasInput: Bool,
-    endInput: @escaping @Sendable () -> Void, cancel: @escaping @Sendable () -> Void
+    address: String, inbox: Inbox, outlet: Outlet?, hasInput: Bool, carried: any Sendable = (),
+    sent: @escaping @Sendable () async throws -> Void = {}, endInput: @escaping @Sendable () -> Void, cancel: @escaping @Sendable () -> Void
   ) {
     self.address = address
     self.inbox = inbox
     self.hasInput = hasInput
+    self.carried = carried
+    onSent = sent
     self.outlet = outlet
     self.endInput = endInput
     onCancel = cancel
@@ -42,6 +50,13 @@ public final class Call: Sendable {
       return !isOver
     }
     if isFirst { onCancel() }
+  }
+
+  /// Waits until all of a message that travels in parts has gone out. Throws what the call ended
+  /// with, if it has.
+  func waitUntilSent() async throws {
+    try await onSent()
+    if let error = inbox.failure { throw located(error) }
   }
 
   // MARK: - Input
@@ -109,9 +124,20 @@ public struct Reply: Sendable {
   /// Several texts are one text, in order.
   public var isText: Bool { !messages.isEmpty && messages.allSatisfy(\.isText) }
 
+  /// The last message; nil when there is none.
+  public var last: Message? { messages.last }
+
   /// All texts joined; nil when there is none, or something else.
   public var text: String? {
     isText ? messages.map(\.text).joined() : nil
+  }
+
+  /// All texts joined, "" of none. Another message among them: `invalid_argument`/`bad_content`.
+  public func joined() throws(AgentError) -> String {
+    if let other = messages.first(where: { !$0.isText }) {
+      throw AgentError(.badContent, "a reply of type \(other.contentType) is no text to join")
+    }
+    return messages.map(\.text).joined()
   }
 
   /// No message is null, one is itself, several texts are one, others are a list.

@@ -7,6 +7,8 @@ public struct CallOptions: Sendable {
   public var windowBytes: Int?
   /// The agent is not started before the first reply is wanted.
   public var isLazy = false
+  /// Its replies are held, the last too, until somebody reads them.
+  public internal(set) var isHeld = false
   /// More input follows the first message.
   public var hasInput = false
   /// The call outlives the one it is made for.
@@ -18,10 +20,21 @@ public struct CallOptions: Sendable {
   /// What travels along to the agent; joined to what the current call has.
   public var ext: [String: FlatValue] = [:]
   public var trace = ""
+  /// The caller's own name for it, unique among its principal's: the sidecar keeps the replies under
+  /// it, so that they may be read by many, and again. Empty: it is none that is kept.
+  public var run = ""
   /// How often a call that nobody has seen is made again, unless it sends input.
   public var repeatsMax = 3
 
   public init() {}
+
+  /// A call whose replies are kept under a name. `detached`: it goes on without readers.
+  public static func run(_ name: String, detached: Bool = false) -> CallOptions {
+    var options = CallOptions()
+    options.run = name
+    options.isDetached = detached
+    return options
+  }
 
   /// The time, unless it is without limit.
   public var limit: Duration? { timeout.flatMap { $0 < .unlimited ? $0 : nil } }

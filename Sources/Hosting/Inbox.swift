@@ -86,6 +86,18 @@ public final class Inbox: Sendable {
     waiter?.resume()
   }
 
+  /// The direction goes on by another way, where all that was read counts as permitted anew: returns
+  /// what still waits to be read, C + 256 a frame.
+  public func goOn() -> Int {
+    state.withLock { state in
+      state.owedBytes = 0
+      return state.entries[state.head...].reduce(0) { $0 + $1.cost }
+    }
+  }
+
+  /// The error of the end, once that has come.
+  var failure: AgentError? { state.withLock { $0.error } }
+
   public var isFinished: Bool { state.withLock { $0.isFinished } }
 
   /// The next frame, or nil at the end. Throws the error at this position or of the end, or

@@ -92,6 +92,17 @@ public struct Operations<Target: Sendable>: Sendable {
     }
   }
 
+  /// A value in, and out what a delegated call answers: the call is handed over to it.
+  @_semantics("optimize.sil.specialize.generic.never")
+  public func on<Input: Decodable & Sendable>(
+    _ type: String? = nil, _ description: String = "",
+    _ body: @escaping @Sendable @concurrent (Target, Input) async throws -> Delegated
+  ) -> Self {
+    adding(type, description, Input.self, nil, isStreaming: true) { target, request, reply in
+      try await reply.handOff(to: body(target, request.input(Input.self)))
+    }
+  }
+
   /// Everything as it comes: the request with all of its input, and the replies.
   public func on(
     _ type: String, _ description: String = "",

@@ -10,6 +10,10 @@ public final class Outlet: Sendable {
     case piece(Piece)
     /// An error at a position: the direction goes on behind it.
     case failure(AgentError)
+    /// The end of the message that is open; nothing where none is.
+    case messageEnd
+    /// The replies of a call of the agent's own, in this place. `isLast`: they are the rest.
+    case splice(Call, isUnordered: Bool, isLast: Bool)
   }
 
   /// A message that waits for credit. Its frames go out as credit comes, in line.
@@ -44,17 +48,32 @@ public final class Outlet: Sendable {
     var error: AgentError?
     /// A message was begun with `part` and not ended yet.
     var hasOpenMessage = false
+
+    /// Only what carries a message needs credit.
+    func permits(_ frame: Frame?) -> Bool {
+      switch frame {
+      case .piece, .failure: creditBytes > 0
+      case .messageEnd: creditBytes > 0 || !hasOpenMessage
+      case .splice, nil: true
+      }
+    }
   }
 
   private let state: Locked<State>
-  /// The longest content of a frame, in bytes.
+  /// The content of a frame of a message in several, in bytes.
   public let contentMax: Int
+  /// The longest content of a frame, in bytes.
+  public let frameMax: Int
   private let write: @Sendable (Frame) -> Void
 
   /// `write` takes a frame for which there is credit, in order. It must not call back.
-  public init(creditBytes: Int, contentMax: Int, write: @escaping @Sendable (Frame) -> Void) {
+  public init(
+    creditBytes: Int, contentMax: Int, frameMax: Int? = nil,
+    write: @escaping @Sendable (Frame) -> Void
+  ) {
     state = Locked(State(creditBytes: creditBytes))
     self.contentMax = contentMax
+    self.frameMax = frameMax ?? contentMax
     self.write = write
   }
 
@@ -96,22 +115,43 @@ public final class Outlet: Sendable {
 
   /// Ends the message that parts have begun; without one, nothing happens.
   func endMessage() async throws {
-    let isOpen = state.withLock { $0.hasOpenMessage }
-    if isOpen { try await send(frames: [.piece(Piece([]))]) }
+    if state.withLock({ $0.hasOpenMessage }) { try await send(frames: [.messageEnd]) }
+  }
+
+  /// Sends a message in one frame, which need not wait for what is spliced before it.
+  func send(outOfOrder message: Message) async throws {
+    guard message.content.count <= frameMax else {
+      let size = message.content.count
+      throw AgentError(.tooLarge, "a message out of order of \(size) bytes exceeds \(frameMax)")
+    }
+    try checkFields(of: message)
+    var piece = message.pieces(contentMax: frameMax)[0]
+    piece.isUnordered = true
+    try await send(frames: [.messageEnd, .piece(piece)])
+  }
+
+  /// Puts the replies of another call here, behind what is in line; with `isLast`, as the end.
+  func splice(_ call: Call, isUnordered: Bool, isLast: Bool) async throws {
+    try await send(
+      frames: [.messageEnd, .splice(call, isUnordered: isUnordered, isLast: isLast)])
   }
 
   func fail(at error: AgentError) async throws {
     try await send(frames: [.failure(error)])
   }
 
-  /// The frames of a message, whose names and `ext` must fit a header.
   private func frames(of message: Message) throws(AgentError) -> [Frame] {
+    try checkFields(of: message)
+    return message.pieces(contentMax: contentMax).map { .piece($0) }
+  }
+
+  /// A message's names and `ext` must fit a header.
+  private func checkFields(of message: Message) throws(AgentError) {
     if !message.extText.isEmpty { _ = try FlatObject.checked(message.ext) }
     let names = message.type.escapedBytes + message.contentType.escapedBytes
     if names > Self.namesBytesMax {
       throw AgentError(.tooLarge, "type names of \(names) bytes exceed \(Self.namesBytesMax)")
     }
-    return message.pieces(contentMax: contentMax).map { .piece($0) }
   }
 
   private static let namesBytesMax = 8_192
@@ -120,7 +160,9 @@ public final class Outlet: Sendable {
     try Task.checkCancellation()
     let isSent = try state.withLock { state in
       if let error = state.error { throw error }
-      guard frames.count == 1, state.line.isEmpty, state.creditBytes > 0 else { return false }
+      guard frames.count == 1, state.line.isEmpty, state.permits(frames.first) else {
+        return false
+      }
       write(frames[frames.startIndex], &state)
       return true
     }
@@ -165,7 +207,7 @@ public final class Outlet: Sendable {
   private func pump() {
     let sent = state.withLock { state in
       var sent: [Then] = []
-      while let next = state.line.first, next.frames.isEmpty || state.creditBytes > 0 {
+      while let next = state.line.first, state.permits(next.frames.first) {
         if !next.frames.isEmpty { write(state.line[0].frames.removeFirst(), &state) }
         if state.line[0].frames.isEmpty { sent.append(state.line.removeFirst().then) }
       }
@@ -180,6 +222,8 @@ public final class Outlet: Sendable {
       state.hasOpenMessage = false
       state.creditBytes -= Limits.frameCostBytes
       write(frame)
+    case .splice: write(frame)
+    case .messageEnd: if state.hasOpenMessage { write(.piece(Piece([])), &state) }
     case .piece(var piece):
       if state.hasOpenMessage {
         // Only a message's first frame has its fields.

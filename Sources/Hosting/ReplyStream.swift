@@ -1,3 +1,5 @@
+internal import Wire
+
 /// The replies of a call, as its agent sends them. From any task of the agent's; messages do not
 /// mix.
 ///
@@ -39,14 +41,58 @@ public struct ReplyStream: Sendable {
     try await outlet.fail(at: AgentError(reporting: error))
   }
 
-  /// Passes all replies of another call on, frame by frame, in order.
+  /// Passes all replies of another call on, frame by frame, in order, errors at a position too.
+  /// The error that ends the call is thrown.
   public func forward(_ replies: Replies) async throws {
-    for try await part in replies.parts {
+    var parts = replies.parts.makeAsyncIterator()
+    while true {
+      let part: ReplyPart
+      do {
+        guard let next = try await parts.next() else { return }
+        part = next
+      } catch let error as AgentError where !parts.isOver {
+        try await outlet.fail(at: error)
+        continue
+      }
       if part.isLast {
         try await outlet.send(part.message)
       } else {
         try await outlet.part(part.message)
       }
     }
+  }
+
+  /// Sends a message that need not wait for what is spliced before it: it goes out as soon as no
+  /// other message is under way at the caller. It travels in one frame.
+  public func send(outOfOrder message: Message) async throws {
+    try await outlet.send(outOfOrder: message)
+  }
+
+  public func send(outOfOrder value: some Encodable, type: String? = nil) async throws {
+    try await outlet.send(outOfOrder: Message(encoding: value, type: type))
+  }
+
+  /// Puts the replies of a delegated call here, unread: in their place, whenever they come. An
+  /// error that ends it stands at its place, and these replies go on. One that has been read is
+  /// copied from where it stands.
+  ///
+  /// - Parameter outOfOrder: its messages need not wait for what is spliced before them.
+  public func splice(_ delegated: Delegated, outOfOrder: Bool = false) async throws {
+    do {
+      guard try delegated.takeForSplice() else { return try await forward(delegated.replies) }
+      try await delegated.call.waitUntilSent()
+    } catch let error as AgentError where error.reason != Delegated.splicedReason {
+      return try await outlet.fail(at: error)
+    }
+    try await outlet.splice(delegated.call, isUnordered: outOfOrder, isLast: false)
+  }
+
+  /// Ends these replies with those of a delegated call: its end is this call's, which has ended
+  /// here when this returns. Nothing can be sent behind it.
+  public func handOff(to delegated: Delegated) async throws {
+    guard try delegated.takeForSplice() else { return try await forward(delegated.replies) }
+    try await delegated.call.waitUntilSent()
+    try await outlet.splice(delegated.call, isUnordered: false, isLast: true)
+    outlet.close(AgentError(.cancelled, "the call was handed off"))
   }
 }

@@ -11,12 +11,13 @@ extension Driver {
     return script.context
   }
 
-  private func options(_ command: Command) throws -> CallOptions {
+  func options(_ command: Command) throws -> CallOptions {
     var options = CallOptions()
     options.timeout = command.duration("timeout_ms")
     options.windowBytes = command.integer("window").map { Int($0) }
     options.isLazy = command.truth("lazy")
     options.isDetached = command.truth("detach")
+    options.run = command.text("run") ?? ""
     options.from = command.text("sender") ?? ""
     options.trace = command.text("trace") ?? ""
     options.ext = try command.flat("ext")
@@ -28,6 +29,15 @@ extension Driver {
     let message = try command.message() ?? Message([])
     let reply = try await caller(command).call(
       try command.word("to"), message, options: options)
+    switch command.text("collect") {
+    case nil: break
+    case "join": return object(("value", Report.message(Message(text: try reply.joined()))))
+    case "list":
+      return object(("values", .array(try reply.messages.map { try Report.value($0) })))
+    case "last":
+      return object(("value", try reply.last.map { try Report.value($0) } ?? .null))
+    case let how?: throw Unsupported(why: "no way to collect '\(how)'")
+    }
     if reply.messages.count > 1, let text = reply.text {
       var joined = reply.messages[0]
       joined.content = Array(text.utf8)
@@ -45,7 +55,7 @@ extension Driver {
     options.hasInput = hasInput
     let call = try await caller(command).open(
       try command.word("to"), try command.message(), options: options)
-    names.streams[try command.word("as")] = OpenStream(call)
+    names.streams[try command.word("as")] = OpenStream(call.replies, call)
     return .object([])
   }
 
@@ -58,7 +68,7 @@ extension Driver {
 
   // MARK: - What was opened
 
-  private func stream(_ command: Command) throws -> OpenStream {
+  func stream(_ command: Command) throws -> OpenStream {
     let name = try command.word("of")
     guard let stream = names.streams[name] else { throw Unsupported(why: "no stream '\(name)'") }
     return stream
@@ -101,16 +111,21 @@ extension Driver {
 /// A call that was opened here; its replies are read, and its input written, in the order of the
 /// commands.
 actor OpenStream {
-  private nonisolated let call: Call
+  nonisolated let replies: Replies
+  /// Of what was opened; what it is not, takes no input.
+  private nonisolated let call: Call?
+  private nonisolated let onLeave: @Sendable () -> Void
   private nonisolated let reading = Turns()
   private nonisolated let writing = Turns()
   private var outcomes: ReplyOutcomes.Iterator
   private var parts: ReplyParts.Iterator
 
-  init(_ call: Call) {
+  init(_ replies: Replies, _ call: Call? = nil, onLeave: @escaping @Sendable () -> Void = {}) {
+    self.replies = replies
     self.call = call
-    outcomes = call.outcomes.makeAsyncIterator()
-    parts = call.parts.makeAsyncIterator()
+    self.onLeave = onLeave
+    outcomes = replies.outcomes.makeAsyncIterator()
+    parts = replies.parts.makeAsyncIterator()
   }
 
   nonisolated func next() async throws -> JSON {
@@ -125,16 +140,24 @@ actor OpenStream {
     try await reading.take { try await allMessages() }
   }
 
-  nonisolated func leave() { call.cancel() }
+  nonisolated func leave() {
+    call?.cancel()
+    onLeave()
+  }
 
   nonisolated func put(_ message: Message) async throws -> JSON {
-    try await writing.take { try await call.send(message) }
+    try await writing.take { try await input().send(message) }
     return .object([])
   }
 
   nonisolated func finish() async throws -> JSON {
-    try await writing.take { try await call.finishInput() }
+    try await writing.take { try await input().finishInput() }
     return .object([])
+  }
+
+  private nonisolated func input() throws -> Call {
+    guard let call else { throw Unsupported(why: "a delegated call takes no input") }
+    return call
   }
 
   private func nextMessage() async throws -> JSON {

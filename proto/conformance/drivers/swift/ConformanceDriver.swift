@@ -98,6 +98,11 @@ final class Driver: Sendable {
     case "register": try await register(command)
     case "unregister": try await unregister(command)
     case "reply", "fail_at", "input", "answer", "fail", "forward": try await script(command)
+    case "delegate": try await delegate(command)
+    case "splice": try await splice(command)
+    case "hand_off": try await handOff(command)
+    case "attach": try await attach(command)
+    case "runs": try await runs(command)
     case "decode": try Decoding.result(of: command)
     default: throw Unsupported(why: "no command '\(command.verb)'")
     }
@@ -124,6 +129,7 @@ final class Names: Sendable {
   let topics = Table<String, OpenTopic>()
   let registrations = Table<String, AgentRegistration>()
   let scripts = Table<String, Script>()
+  let delegated = Table<String, Delegated>()
   private let counter = Guarded(0)
 
   init() {}

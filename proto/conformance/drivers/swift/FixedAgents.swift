@@ -11,6 +11,8 @@ enum FixedAgents {
     case "hang": ClosureAgent(hang)
     case "fail": ClosureAgent(fail)
     case "relay": ClosureAgent(relay)
+    case "delegate": ClosureAgent(delegate)
+    case "hand_over": ClosureAgent(handOver)
     case "slow": ClosureAgent(slow)
     default: throw Unsupported(why: "no agent '\(kind)'")
     }
@@ -72,21 +74,41 @@ enum FixedAgents {
       "no price for \(request.text)", because: OrdinaryError("unknown fruit"))
   }
 
+  private struct Errand: Codable, Sendable {
+    let path: [String]
+    let text: String
+    var mark: String?
+
+    /// What the first of the path is asked.
+    var rest: Errand { Errand(path: Array(path.dropFirst()), text: text, mark: mark) }
+
+    /// At the end of the path.
+    func sendWords(_ reply: ReplyStream) async throws {
+      for word in text.split(separator: " ") { try await reply.send(String(word)) }
+    }
+  }
+
   private static let relay: ClosureAgent.Body = { request, reply, context in
-    struct Errand: Codable, Sendable {
-      let path: [String]
-      let text: String
-      var mark: String?
-    }
     let errand = try request.decode(Errand.self)
-    guard let next = errand.path.first else {
-      for word in errand.text.split(separator: " ") { try await reply.send(String(word)) }
-      return
-    }
-    let rest = Errand(path: Array(errand.path.dropFirst()), text: errand.text, mark: errand.mark)
-    for try await word in context.stream(next, rest, type: "") {
+    guard let next = errand.path.first else { return try await errand.sendWords(reply) }
+    for try await word in context.stream(next, errand.rest, type: "") {
       try await reply.send("swift>\(word.text)")
     }
+  }
+
+  private static let delegate: ClosureAgent.Body = { request, reply, context in
+    let errand = try request.decode(Errand.self)
+    guard let next = errand.path.first else { return try await errand.sendWords(reply) }
+    try await reply.send("swift>")
+    try await reply.splice(try await context.delegate(next, errand.rest, type: ""))
+    try await reply.send("<swift")
+  }
+
+  private static let handOver: ClosureAgent.Body = { request, reply, context in
+    let errand = try request.decode(Errand.self)
+    guard let next = errand.path.first else { return try await errand.sendWords(reply) }
+    try await reply.send("swift>")
+    try await reply.handOff(to: try await context.delegate(next, errand.rest, type: ""))
   }
 
   private static let slow: ClosureAgent.Body = { request, _, _ in

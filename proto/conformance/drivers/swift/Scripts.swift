@@ -6,7 +6,17 @@ final class Script: Sendable {
     case answer(Message?)
     case failure(any Error)
     case forward(to: String, Message)
+    case handOff(Delegated)
+    case copy(Replies)
     case cancelled
+
+    /// An error that it ends with is not the command's.
+    var isOthers: Bool {
+      switch self {
+      case .failure, .handOff, .copy: true
+      case .answer, .forward, .cancelled: false
+      }
+    }
   }
 
   let request: Request
@@ -41,7 +51,7 @@ final class Script: Sendable {
       try await perform(end)
       over.happen(nil)
     } catch {
-      if case .failure = end { over.happen(nil) } else { over.happen(error) }
+      over.happen(end.isOthers ? nil : error)
       throw error
     }
   }
@@ -56,6 +66,8 @@ final class Script: Sendable {
       options.timeout = nil
       let call = try await context.open(to, message, options: options)
       try await reply.forward(call.replies)
+    case .handOff(let delegated): try await reply.handOff(to: delegated)
+    case .copy(let replies): try await reply.forward(replies)
     case .cancelled: throw CancellationError()
     }
   }
@@ -104,18 +116,26 @@ struct OrdinaryError: CausedError, CustomStringConvertible {
 }
 
 extension Driver {
-  /// Tells a scripted call what to do next.
-  func script(_ command: Command) async throws -> JSON {
+  /// A call that is being handled here.
+  func scripted(_ command: Command) throws -> Script {
     let name = try command.word("call")
     guard let script = names.scripts[name] else {
       throw AgentError(.cancelled, "the call '\(name)' has ended")
     }
+    return script
+  }
+
+  /// Tells a scripted call what to do next.
+  func script(_ command: Command) async throws -> JSON {
+    let script = try scripted(command)
     switch command.verb {
     case "input": return try await script.nextInput()
     case "reply":
       let message = try command.message() ?? Message([])
       try await script.writing.take {
-        if command.truth("part") {
+        if command.truth("unordered") {
+          try await script.reply.send(outOfOrder: message)
+        } else if command.truth("part") {
           try await script.reply.part(message)
         } else {
           try await script.reply.send(message)
