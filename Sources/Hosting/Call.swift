@@ -27,7 +27,8 @@ public final class Call: Sendable {
   ///   - sent: waits until a first message that is long has gone out; asked once.
   public init(
     address: String, inbox: Inbox, outlet: Outlet?, hasInput: Bool, carried: any Sendable = (),
-    sent: @escaping @Sendable () async throws -> Void = {}, endInput: @escaping @Sendable () -> Void, cancel: @escaping @Sendable () -> Void
+    sent: @escaping @Sendable () async throws -> Void = {},
+    endInput: @escaping @Sendable () -> Void, cancel: @escaping @Sendable () -> Void
   ) {
     self.address = address
     self.inbox = inbox

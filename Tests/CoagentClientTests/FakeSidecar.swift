@@ -185,21 +185,22 @@ private final class Server: TransportListenersDelegate, FrameConnectionDelegate 
       ("op", .op), ("to", .to), ("type", .type), ("content_type", .contentType), ("name", .name),
       ("from", .from), ("trace", .trace), ("code", .code), ("reason", .reason),
       ("message", .message), ("description", .description), ("version", .version),
-      ("topic", .topic), ("source", .source), ("agent", .agent),
+      ("topic", .topic), ("source", .source), ("agent", .agent), ("run", .run),
     ]
     for (name, field) in strings where header.has(field) {
       members.append(.init(name, .string(header[field].text)))
     }
     let integers: [(String, IntegerField)] = [
       ("id", .id), ("parent", .parent), ("timeout_ms", .timeoutMs), ("window", .window),
-      ("bytes", .bytes), ("concurrency", .concurrency), ("idle_ms", .idleMs),
+      ("bytes", .bytes), ("concurrency", .concurrency), ("idle_ms", .idleMs), ("call", .call),
     ]
     for (name, field) in integers {
       if let value = header[field] { members.append(.init(name, .integer(Int64(value)))) }
     }
     let truths: [(String, BooleanField)] = [
       ("input", .input), ("end", .end), ("part", .part), ("more", .more), ("observe", .observe),
-      ("lazy", .lazy), ("retry", .retry), ("exclusive", .exclusive),
+      ("lazy", .lazy), ("retry", .retry), ("exclusive", .exclusive), ("detach", .detach),
+      ("unordered", .unordered),
     ]
     for (name, field) in truths where header[field] {
       members.append(.init(name, .truth(true)))

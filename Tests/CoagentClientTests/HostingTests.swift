@@ -235,7 +235,7 @@ private func registered(
 
 extension Client {
   /// A ping that the fake sidecar answers; the connection is known to be up after it.
-  fileprivate func ping(on sidecar: FakeSidecar) async throws -> Duration {
+  func ping(on sidecar: FakeSidecar) async throws -> Duration {
     async let time = ping()
     _ = try await sidecar.heard("ping")
     await sidecar.say(#"{"op":"pong"}"#)
