@@ -20,8 +20,8 @@ public struct CallOptions: Sendable {
   /// What travels along to the agent; joined to what the current call has.
   public var ext: [String: FlatValue] = [:]
   public var trace = ""
-  /// The caller's own name for it, unique among its principal's: the sidecar keeps the replies under
-  /// it, so that they may be read by many, and again. Empty: it is none that is kept.
+  /// The caller's own name for it, unique among its principal's: the sidecar keeps the replies
+  /// under it, so that they may be read by many, and again. Empty: it is none that is kept.
   public var run = ""
   /// How often a call that nobody has seen is made again, unless it sends input.
   public var repeatsMax = 3

@@ -86,8 +86,8 @@ public final class Inbox: Sendable {
     waiter?.resume()
   }
 
-  /// The direction goes on by another way, where all that was read counts as permitted anew: returns
-  /// what still waits to be read, C + 256 a frame.
+  /// The direction goes on by another way, where all that was read counts as permitted anew:
+  /// returns what still waits to be read, C + 256 a frame.
   public func goOn() -> Int {
     state.withLock { state in
       state.owedBytes = 0
