@@ -30,6 +30,10 @@ type callRequest struct {
 	isDelegated bool // Likewise, or until it is spliced: an error stands at its place then.
 	window      int64
 	parent      *hostedCall
+	run         string // Its name, if it is one.
+	isDetached  bool
+	attachment  *attachment // It reads a run that another call has made.
+	collect     Collect
 }
 
 // hasInput tells whether `data` frames follow the call's own.
@@ -50,9 +54,11 @@ type ownCall struct {
 	sending    *sending
 	opened     chan struct{} // Closed once sending is there; only with input.
 	attempts   int
-	isStarted  bool // The first credit of a call that is held is given, or is to be.
-	hasFrames  bool // Something arrived: it is not to be repeated.
-	isLeft     bool // Nobody waits any more; the id waits for its terminal frame.
+	isStarted  bool  // The first credit of a call that is held is given, or is to be.
+	hasFrames  bool  // Something arrived: it is not to be repeated.
+	isLeft     bool  // Nobody waits any more; the id waits for its terminal frame.
+	isResumed  bool  // It is a run that goes on, by another connection than it was made on.
+	frames     int64 // Of a run: how many have come.
 	stop       func() bool
 }
 
@@ -67,42 +73,64 @@ func newOwnCall(ctx context.Context, client *Client, request callRequest) *ownCa
 
 // start waits for a connection and writes the call to it. Its error ends the call.
 func (o *ownCall) start() error {
-	connection, err := o.connected()
-	if err == nil {
-		err = o.open(connection)
+	for {
+		connection, err := o.connected()
+		if err == nil {
+			err = o.open(connection)
+		}
+		if err == errGone {
+			continue // It was not written: the next connection takes it, if it is no child.
+		}
+		if err != nil {
+			o.finish(err)
+		}
+		return err
 	}
-	if err != nil {
-		o.finish(err)
+}
+
+// parent is the call that this one is written as a child of, or nil.
+func (o *ownCall) parent() *hostedCall {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.isResumed {
+		return nil
 	}
-	return err
+	return o.request.parent
 }
 
 // connected is the connection to make the call on: that of its parent, or the client's.
 func (o *ownCall) connected() (*connection, error) {
-	if parent := o.request.parent; parent != nil {
+	if parent := o.parent(); parent != nil {
 		if parent.connection.ended() != nil {
-			return nil, failure(Cancelled, "parent_ended",
-				"the call this serves was lost with its connection")
+			return nil, errParentLost().at(o.request.address)
 		}
 		return parent.connection, nil
 	}
-	connection, err := o.client.connected(o.ctx)
-	if err != nil {
-		return nil, o.failed(err)
+	if connection := o.client.ready(); connection != nil {
+		return connection, nil
 	}
-	if err := connection.waitSpace(o.ctx); err != nil {
-		return nil, o.failed(err)
+	ctx := o.ctx
+	if !o.request.deadline.IsZero() { // It may be the library's own.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, o.request.deadline)
+		defer cancel()
 	}
-	return connection, nil
+	connection, err := o.client.connected(ctx)
+	if err == nil {
+		err = connection.waitSpace(ctx)
+	}
+	var known *Error
+	switch {
+	case err == nil:
+		return connection, nil
+	case errors.As(err, &known):
+		return nil, known.at(o.request.address)
+	}
+	return nil, contextError(ctx, o.request.address)
 }
 
-// failed is the error of the call for one of waiting.
-func (o *ownCall) failed(err error) error {
-	var known *Error
-	if errors.As(err, &known) {
-		return known.at(o.request.address)
-	}
-	return contextError(o.ctx, o.request.address)
+func errParentLost() *Error {
+	return failure(Cancelled, "parent_ended", "the call this serves was lost with its connection")
 }
 
 func (o *ownCall) open(connection *connection) error {
@@ -115,12 +143,17 @@ func (o *ownCall) open(connection *connection) error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	id, err := connection.openID(o, "call", r.content, func(out []byte) []byte {
-		out = append(out, r.header...)
+	var e endpoint = o
+	if r.run != "" {
+		e = &runFrames{o, connection}
+	}
+	header, content := o.words()
+	id, err := connection.openID(e, "call", content, func(out []byte) []byte {
+		out = append(out, header...)
 		if timeoutMS > 0 {
 			out = wire.AppendInteger(out, wire.TimeoutMS, timeoutMS)
 		}
-		if r.parent != nil {
+		if r.parent != nil && !o.isResumed {
 			out = wire.AppendInteger(out, wire.Parent, r.parent.id)
 		}
 		return out
@@ -133,7 +166,7 @@ func (o *ownCall) open(connection *connection) error {
 		return err
 	}
 	o.id, o.connection = id, connection
-	if r.hasInput() {
+	if r.hasInput() && !o.isResumed {
 		window := int64(wire.WindowDefault)
 		if len(r.content) > 0 {
 			window -= int64(len(r.content)) + wire.FrameCost
@@ -182,10 +215,11 @@ func (o *ownCall) begin() {
 	}
 }
 
-func (o *ownCall) grant(bytes int64) {
+// grant permits more, unless a window that was asked for meanwhile permits it too.
+func (o *ownCall) grant(bytes int64, windows int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.id != 0 {
+	if o.id != 0 && o.receiving.isOf(windows) {
 		o.connection.writeCredit(o.id, bytes)
 	}
 }
@@ -348,7 +382,7 @@ func (o *ownCall) repeats(err *Error) (time.Duration, bool) {
 	defer o.mu.Unlock()
 	// With input of its own, messages may have gone that cannot be sent again.
 	if !err.Retry || o.attempts >= o.client.options.repeats || o.hasFrames || o.id == 0 ||
-		o.request.hasInput() || o.isLeft || o.ctx.Err() != nil ||
+		(o.request.hasInput() && !o.isResumed) || o.isLeft || o.ctx.Err() != nil ||
 		(o.request.isDelegated && !o.isStarted) {
 		return 0, false
 	}

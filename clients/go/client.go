@@ -150,6 +150,17 @@ func (c *Client) change() {
 	c.changed = make(chan struct{})
 }
 
+// ready is the connection, if it takes new calls at this moment.
+func (c *Client) ready() *connection {
+	c.mu.Lock()
+	connection, err := c.connection, c.err
+	c.mu.Unlock()
+	if err == nil && connection != nil && connection.isReady() && connection.hasSpace() {
+		return connection
+	}
+	return nil
+}
+
 // connected waits for a connection that takes new calls.
 func (c *Client) connected(ctx context.Context) (*connection, error) {
 	return c.connectionThat(ctx, (*connection).isReady)
@@ -179,6 +190,15 @@ func (c *Client) connectionThat(
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// greeted is the connection to register and subscribe on at once; else the next one takes it. mu is
+// held.
+func (c *Client) greeted() *connection {
+	if c.connection == nil || c.connection.ended() != nil || c.connection.isDraining.Load() {
+		return nil
+	}
+	return c.connection
 }
 
 func (c *Client) contentBytesMax() int64 {

@@ -2,6 +2,7 @@ package coagent
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -165,6 +166,9 @@ func (c *connection) write(content []byte, header func([]byte) []byte) error {
 	return nil
 }
 
+// errGone is that the connection has ended: nothing was written.
+var errGone = errors.New("the connection has ended")
+
 // openID numbers and writes an opening frame in one step. rest appends the header behind the id.
 func (c *connection) openID(
 	e endpoint, op string, content []byte, rest func([]byte) []byte,
@@ -172,7 +176,7 @@ func (c *connection) openID(
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
-		return 0, c.err
+		return 0, errGone
 	}
 	id := c.lastOwn + 2
 	err := c.writer.put(content, func(out []byte) []byte {
@@ -196,6 +200,13 @@ func (c *connection) adopt(id int64, e endpoint) bool {
 		c.open[id] = e
 	}
 	return c.err == nil
+}
+
+// hasSpace tells whether nobody has to wait for the socket.
+func (c *connection) hasSpace() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err == nil && !c.writer.isFull()
 }
 
 // waitSpace waits until the socket has taken most of what waits for it, or ctx or the connection

@@ -144,7 +144,7 @@ func (h *hostedCall) endContexts(err, cause error) {
 	h.lasting.end(err, cause)
 }
 
-func (h *hostedCall) grant(bytes int64) {
+func (h *hostedCall) grant(bytes int64, _ int) {
 	if !h.hasEnded() {
 		h.connection.writeCredit(h.id, bytes)
 	}

@@ -101,6 +101,8 @@ type callOptions struct {
 	observes    bool
 	expires     time.Duration
 	source      string
+	run         string
+	collect     Collect
 }
 
 // WithType says what kind of message this is, such as `ChatMessage`: it chooses the operation of an
@@ -157,7 +159,7 @@ func Lazy() CallOption {
 }
 
 // Detach keeps a child of a call that is handled here from ending with it: its time and its
-// cancellation do not count. That is so for the agent's own context; a context derived from it
+// cancellation do not count. And it keeps a run going when nobody reads it. That is so for the agent's own context; a context derived from it
 // counts as it is (derive from context.WithoutCancel).
 func Detach() CallOption {
 	return callOption(func(o *callOptions) { o.isDetached = true })

@@ -27,14 +27,15 @@ type receiving struct {
 	ready     chan struct{} // Has one element when there may be something to take.
 	threshold int64
 	owed      int64
-	grant     func(bytes int64) // Nil once nothing more is to be granted.
+	grant     func(bytes int64, windows int) // Nil once nothing more is to be granted.
+	windows   int                            // How many were asked for behind the first.
 
 	isOpen bool     // The last frame put in was a part of a message.
 	taken  *Message // The message whose parts are being taken.
 	pieces [][]byte // Its parts so far.
 }
 
-func (r *receiving) init(window int64, grant func(int64)) {
+func (r *receiving) init(window int64, grant func(int64, int)) {
 	r.ready = make(chan struct{}, 1)
 	r.threshold = max(window/2, 1)
 	r.grant = grant
@@ -181,11 +182,33 @@ func (r *receiving) step(take func() *Message) (message *Message, isPaused bool,
 		owed = 0
 	}
 	r.owed -= owed
+	windows := r.windows
 	r.mu.Unlock()
 	if owed > 0 {
-		grant(owed)
+		grant(owed, windows)
 	}
 	return message, isPaused, err
+}
+
+// regain is the window to ask for where what is here goes on by another connection: that of the
+// first, less what nobody has taken yet.
+func (r *receiving) regain(window int64) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.windows++
+	for _, each := range r.queue[r.head:] {
+		window -= each.cost
+	}
+	asked := max(window, 1)
+	r.owed = window - asked
+	return asked
+}
+
+// isOf tells whether no window has been asked for since.
+func (r *receiving) isOf(windows int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.windows == windows
 }
 
 // take is the next frame, or nil.

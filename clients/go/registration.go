@@ -195,8 +195,8 @@ func (c *Client) add(r *Registration) error {
 		}
 	}
 	c.registrations = append(c.registrations, r)
-	if c.connection != nil && c.connection.ended() == nil {
-		r.start(c.connection)
+	if connection := c.greeted(); connection != nil {
+		r.start(connection)
 	}
 	return nil
 }
@@ -296,12 +296,14 @@ func (r *Registration) onError(header *wire.Header) {
 	connection, id := r.connection, r.id
 	r.id = 0
 	r.client.hosting.remove(r)
-	if r.isWithdrawn {
+	if r.notFed != nil {
+		err = r.notFed
+	}
+	switch {
+	case r.isWithdrawn:
 		r.end()
-	} else {
-		if r.notFed != nil {
-			err = r.notFed
-		}
+	case err.Reason == "draining": // That connection closes soon, and the next one takes it.
+	default:
 		r.answer(err)
 	}
 	r.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -74,18 +75,21 @@ func (r *Reply) all(
 }
 
 // Value waits for the end and gives one value. Cancelling ctx cancels the call.
-func (r *Reply) Value(ctx context.Context) (*Value, error) {
+func (r *Reply) Value(ctx context.Context, collect ...Collect) (*Value, error) {
 	var value Value
+	for _, each := range collect {
+		value.collect = each
+	}
 	for {
 		message, err := r.Next(ctx)
 		switch {
 		case err == io.EOF:
-			return &value, nil
+			return value.collected()
 		case err != nil:
 			r.call.leave(errLeft(r.Address()))
 			return nil, err
 		}
-		value.Messages = append(value.Messages, message)
+		value.add(message)
 	}
 }
 
@@ -152,6 +156,8 @@ func (e *Exchange) failed(ctx context.Context, err error) error {
 // Value is what a call answered, for one who wants one value: nothing, one message, or several.
 type Value struct {
 	Messages []*Message
+
+	collect Collect
 }
 
 // IsNone tells that the agent answered nothing.
@@ -179,15 +185,20 @@ func (v *Value) Bytes() []byte {
 }
 
 // Message is the answer as one message: that which came, several texts joined, others as a list in
-// JSON (what is neither text nor JSON in it as a base64 string), or null if none came.
+// JSON (what is neither text nor JSON in it as a base64 string), or null if none came; or what
+// Collect says.
 func (v *Value) Message() (*Message, error) {
-	areTexts := len(v.Messages) > 0
-	for _, message := range v.Messages {
-		areTexts = areTexts && message.IsText()
+	areTexts := v.collect == CollectJoin
+	if !areTexts && v.collect != CollectList {
+		isNoText := func(message *Message) bool { return !message.IsText() }
+		areTexts = !slices.ContainsFunc(v.Messages, isNoText)
 	}
 	switch {
+	case v.collect == CollectList:
 	case len(v.Messages) == 1:
 		return v.Messages[0], nil
+	case len(v.Messages) == 0 && v.collect == CollectJoin:
+		return &Message{ContentType: Text}, nil
 	case len(v.Messages) == 0:
 		return &Message{ContentType: JSON}, nil
 	case areTexts:

@@ -69,8 +69,7 @@ func (s *ownSend) ready(ctx context.Context) (connection *connection, call int64
 func (s *ownSend) connected(ctx context.Context) (*connection, error) {
 	if s.parent != nil {
 		if s.parent.connection.ended() != nil {
-			return nil, failure(Cancelled, "parent_ended",
-				"the call this serves was lost with its connection").at(s.to)
+			return nil, errParentLost().at(s.to)
 		}
 		return s.parent.connection, nil
 	}
@@ -106,7 +105,11 @@ func (s *ownSend) acknowledged(ctx context.Context) error {
 		return err
 	}
 	ack := &acknowledgement{connection: connection, to: s.to, answer: make(chan error, 1)}
-	if err := ack.open(s, call); err != nil {
+	if err := ack.open(s, call); err == errGone && call == 0 {
+		return s.acknowledged(ctx) // It was not written: the next connection takes it.
+	} else if err == errGone {
+		return errNotRunning().at(s.to)
+	} else if err != nil {
 		return err
 	}
 	select {

@@ -143,8 +143,7 @@ func (t *signalTarget) ready(ctx context.Context, s *ownSend) (*connection, int6
 	switch {
 	case t.call != nil:
 		if connection, id = t.call.place(); id == 0 {
-			return nil, 0, failure(FailedPrecondition, "not_running",
-				"the call is not open").at(t.to)
+			return nil, 0, errNotRunning().at(t.to)
 		}
 		if s.parent != nil && s.parent.connection != connection {
 			s.parent = nil
@@ -158,4 +157,8 @@ func (t *signalTarget) ready(ctx context.Context, s *ownSend) (*connection, int6
 		err = failure(Unimplemented, "no_signals", "the sidecar knows no signals").at(t.to)
 	}
 	return connection, id, err
+}
+
+func errNotRunning() *Error {
+	return failure(FailedPrecondition, "not_running", "the call is not open")
 }

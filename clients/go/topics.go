@@ -97,8 +97,8 @@ func (c *Client) read(s *Subscription) error {
 		return c.err
 	}
 	c.subscriptions = append(c.subscriptions, s)
-	if c.connection != nil && c.connection.ended() == nil {
-		s.start(c.connection)
+	if connection := c.greeted(); connection != nil {
+		s.start(connection)
 	}
 	return nil
 }

@@ -26,18 +26,18 @@ func (c *Client) Call(
 		return nil, err
 	}
 	call.begin()
-	var value Value
+	value := Value{collect: call.request.collect}
 	for {
 		message, err := call.receiving.next(call.ctx)
 		switch {
 		case message != nil && message.Err == nil:
-			value.Messages = append(value.Messages, message)
+			value.add(message)
 			continue
 		case message != nil:
 			call.leave(errLeft(to))
 			return nil, message.Err
 		case isEnd(err):
-			return &value, nil
+			return value.collected()
 		case err == call.ctx.Err():
 			return nil, call.leaveByContext()
 		}
@@ -136,6 +136,7 @@ func (c *Client) begin(
 	request := callRequest{
 		address: to, isOpen: kind.isOpen, isLazy: chosen.isLazy, window: chosen.window,
 		isDelegated: kind.delegator != nil, isHeld: chosen.isLazy || kind.delegator != nil,
+		run: chosen.run, isDetached: chosen.isDetached, collect: chosen.collect,
 	}
 	handled := chosen.handled(ctx)
 	if kind.delegator != nil {
@@ -194,6 +195,7 @@ func (c *Client) describe(
 		header = wire.AppendInteger(header, wire.Window, window)
 		header = wire.AppendTrue(header, wire.Lazy, request.isLazy)
 	}
+	header = wire.AppendText(header, wire.Run, request.run)
 	header = wire.AppendTrue(header, wire.Input, request.hasInput())
 	request.header = wire.AppendTrue(header, wire.Detach, chosen.isDetached)
 	if handled != nil && handled.client == c {

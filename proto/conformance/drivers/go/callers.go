@@ -141,6 +141,17 @@ func callOptions(c command, common []messageOption) []coagent.CallOption {
 	if c.Detach {
 		options = append(options, coagent.Detach())
 	}
+	if c.Run != "" {
+		options = append(options, coagent.WithRun(c.Run))
+	}
+	switch c.Collect {
+	case "join":
+		options = append(options, coagent.CollectJoin)
+	case "list":
+		options = append(options, coagent.CollectList)
+	case "last":
+		options = append(options, coagent.CollectLast)
+	}
 	return options
 }
 
@@ -175,7 +186,7 @@ func call(
 	if err != nil {
 		return nil, err
 	}
-	if answered.IsNone() {
+	if answered.IsNone() && c.Collect != "list" {
 		return nil, nil
 	}
 	areTexts := true
@@ -186,7 +197,7 @@ func call(
 			return nil, err
 		}
 	}
-	if len(told) > 1 && !areTexts {
+	if len(told) > 1 && !areTexts && c.Collect != "list" {
 		return object{"values": told}, nil
 	}
 	joined, err := answered.Message()

@@ -51,6 +51,10 @@ type command struct {
 	HookFails  string `json:"hook_fails"`
 	Signals    any    `json:"signals"`
 	Unordered  bool   `json:"unordered"`
+	Collect    string `json:"collect"`
+	From       int64  `json:"from"`
+	Tail       bool   `json:"tail"`
+	State      string `json:"state"`
 
 	TimeoutMS *float64 `json:"timeout_ms"`
 
@@ -98,6 +102,10 @@ func (d *driver) perform(ctx context.Context, begin func(), c command) (object, 
 		return nil, d.publish(ctx, begin, c)
 	case "subscribe":
 		return nil, d.subscribe(own, c)
+	case "attach":
+		return nil, d.attach(begin, c)
+	case "runs":
+		return d.runs(own, c)
 	case "discover", "watch":
 		return d.discovering(own, c)
 	case "delegate":

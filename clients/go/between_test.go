@@ -1,0 +1,100 @@
+package coagent_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	coagent "github.com/coagent/coagent/clients/go"
+)
+
+// goodbye has the sidecar drain; the client knows of it then.
+func (p *peer) goodbye() {
+	p.t.Helper()
+	p.send(fields{"op": "goodbye", "reason": "shutdown", "timeout_ms": 1000}, "")
+	p.nothing()
+}
+
+func TestWhatIsBegunWhileTheSidecarDrainsWaitsForTheNext(t *testing.T) {
+	f := newFakeSidecar(t)
+	client, p := f.link()
+	p.goodbye()
+	calling := begin(func() (*coagent.Value, error) { return client.Call(within(t), "a", nil) })
+	sending := begin(func() (any, error) { return nil, client.Send(within(t), "a", nil) })
+	publishing := begin(func() (any, error) { return nil, client.Publish(within(t), "t", nil) })
+	registering := begin(func() (*coagent.Registration, error) {
+		return client.Register(within(t), "a", coagent.Func(upper))
+	})
+	subscribing := begin(func() (*coagent.Subscription, error) {
+		return client.Subscribe(within(t), "t")
+	})
+	p.nothing()
+	p = p.lose(f)
+	for range 5 {
+		g := must(p.read())(t)
+		if g.text("op") == "call" {
+			p.data(g.id(), "1", fields{"end": true})
+		} else {
+			p.send(fields{"op": "ok", "id": g.id()}, "")
+		}
+	}
+	equal(t, calling.ok(t).Text(), "1")
+	sending.ok(t)
+	publishing.ok(t)
+	registering.ok(t)
+	subscribing.ok(t)
+}
+
+func TestWhatIsRefusedBecauseTheSidecarDrainsWaitsForTheNext(t *testing.T) {
+	f := newFakeSidecar(t)
+	client, p := f.link()
+	registering := begin(func() (*coagent.Registration, error) {
+		return client.Register(within(t), "a", coagent.Func(upper))
+	})
+	draining := fields{"retry": true}
+	p.fail(p.next("register").id(), "unavailable", "draining", draining)
+	calling := begin(func() (*coagent.Value, error) { return client.Call(within(t), "a", nil) })
+	call := p.next("call").id()
+	p.goodbye()
+	p.fail(call, "unavailable", "draining", draining)
+	p.nothing()
+	p = p.lose(f)
+	p.registered("a")
+	registering.ok(t)
+	p.data(p.next("call").id(), "1", fields{"end": true})
+	equal(t, calling.ok(t).Text(), "1")
+}
+
+func TestChildrenOfACallInFlightGoOutWhileTheSidecarDrains(t *testing.T) {
+	client, p := linked(t)
+	begun := make(chan struct{})
+	host(t, client, p, "a", coagent.Func(func(ctx context.Context, _ struct{}) (string, error) {
+		<-begun
+		value, err := client.Call(ctx, "b", nil)
+		if err != nil {
+			return "", err
+		}
+		return value.Text(), nil
+	}))
+	p.call("a", "")
+	p.goodbye()
+	close(begun)
+	p.data(p.next("call").id(), "1", fields{"end": true})
+	equal(t, string(p.next("data").content), "1")
+}
+
+func TestWhatWaitsForAConnectionWaitsWithinItsTime(t *testing.T) {
+	f := newFakeSidecar(t)
+	client, p := f.link()
+	p.goodbye()
+	ctx, cancel := context.WithTimeout(within(t), 20*time.Millisecond)
+	defer cancel()
+	_, err := client.Call(ctx, "a", nil)
+	failsWith(t, err, coagent.DeadlineExceeded, "deadline")
+	failsWith(t, client.Send(ctx, "a", nil), coagent.DeadlineExceeded, "deadline")
+	_, err = client.Start(ctx, "a", nil)
+	failsWith(t, err, coagent.DeadlineExceeded, "deadline")
+	_, err = client.Register(ctx, "a", coagent.Func(upper))
+	failsWith(t, err, coagent.DeadlineExceeded, "deadline")
+	p.nothing()
+}
