@@ -35,6 +35,7 @@ from ._local import local
 from ._receiving import MessageReader, PartReader
 from ._registration import Registration
 from ._reply import Call, Exchange, Reply
+from ._runs import Run
 from ._topics import Subscription, TopicMessage
 from ._version import VERSION as __version__
 
@@ -66,6 +67,7 @@ __all__ = [
     "RemoteCause",
     "Reply",
     "ResourceExhaustedError",
+    "Run",
     "Signal",
     "Subscription",
     "TopicMessage",

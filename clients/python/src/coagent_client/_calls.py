@@ -18,9 +18,9 @@ from ._errors import (
     FailedPreconditionError,
     UnavailableError,
 )
-from ._receiving import (
-    Receiving,
-)
+from ._receiving import Receiving
+from ._requests import call_rest, window_rest
+from ._runs import RunReading
 from ._sending import Sending
 from ._wire import FRAME_COST, WINDOW_DEFAULT, Fields
 
@@ -47,6 +47,7 @@ class Request:
         "is_open",
         "parent",
         "rest",
+        "run",
         "window",
     )
 
@@ -65,6 +66,7 @@ class Request:
         self.is_detached = False
         self.window = WINDOW_DEFAULT
         self.parent: tuple[Connection, int] | None = None
+        self.run: RunReading | None = None
 
     @property
     def has_input(self) -> bool:
@@ -121,6 +123,8 @@ class OwnCall:
             if request.deadline:
                 self._timer = client.loop.call_at(request.deadline, self._late)
             return
+        if request.run is not None and request.run.is_resumed:
+            request = self.request = self._resumption(request, request.run)
         header = request.rest
         if request.deadline:
             left_ms = int((request.deadline - client.loop.time()) * 1000)
@@ -151,6 +155,17 @@ class OwnCall:
             self._grant(request.window)
         if request.deadline:
             client.watch_deadlines()
+
+    def _resumption(self, request: Request, run: RunReading) -> Request:
+        """What continues a run behind what has come, with the room that is left for it here."""
+        window = self.receiving.renew(request.window)
+        rest = call_rest("runs", "Attach", "application/json") + window_rest(window)
+        resumed = Request(request.address, rest, run.attach(self.receiving.last.index))
+        resumed.deadline = request.deadline
+        resumed.window = request.window
+        resumed.is_detached = request.is_detached
+        resumed.run = run
+        return resumed
 
     async def _send_first(self, first: Encoded) -> None:
         assert self.sending is not None
@@ -229,8 +244,16 @@ class OwnCall:
             self.receiving.failed_at(error)
             return
         self._forget(error)
+        run = self.request.run
         if error.retry and self._may_repeat():
             self._repeat(error)
+        elif error.reason == "unknown_run" and run is not None and run.is_resumed:
+            lost = UnavailableError(
+                "the connection was lost, and the sidecar does not know the run any more",
+                reason="connection_lost",
+                address=self.request.address,
+            )
+            self.receiving.end(lost)
         else:
             self.receiving.end(error)
 
@@ -238,12 +261,31 @@ class OwnCall:
         self.on_error(CancelledCallError("the sidecar ended the call", reason="cancelled"), False)
 
     def on_lost(self, error: AgentError) -> None:
+        run = self._resumable()
         self._forget(error)
+        if run is not None:
+            run.is_resumed = True
+            self._attempts = 0
+            self.start()  # That is, as soon as there is a connection.
+            return
         lost = UnavailableError(
             error.message, reason="connection_lost", address=self.request.address
         )
         lost.__cause__ = error
         self.receiving.end(lost)
+
+    def _resumable(self) -> RunReading | None:
+        """The run, if another connection may go on with it: the call has reached the sidecar
+        whole, and does not end with the one it serves."""
+        request = self.request
+        run = request.run
+        if run is None or self.receiving.ended or self.client.end_error is not None:
+            return None
+        if request.parent is not None and not request.is_detached:
+            return None
+        if self.first_sent is not None and not self.first_sent.done():
+            return None
+        return run if run.may_resume(self.receiving.last.index) else None
 
     def expire(self, now: float) -> None:
         """The sidecar did not keep the deadline: the call ends here, a second late."""
@@ -263,11 +305,9 @@ class OwnCall:
 
     def _may_repeat(self) -> bool:
         # With input of its own, messages may have gone that cannot be sent again.
-        return (
-            self._attempts < self.client.repeats
-            and self.receiving.last.index == 0
-            and not self.request.has_input
-        )
+        run = self.request.run
+        is_new = self.receiving.last.index == 0 or (run is not None and run.is_resumed)
+        return self._attempts < self.client.repeats and is_new and not self.request.has_input
 
     def _repeat(self, error: AgentError) -> None:
         delay_s = min(_REPEAT_DELAY_S * 2**self._attempts, _REPEAT_DELAY_MAX_S)

@@ -24,7 +24,7 @@ from ._errors import (
 )
 from ._hosting import Hosting
 from ._registration import Registration
-from ._signal_verbs import SignalVerbs
+from ._run_verbs import RunVerbs
 from ._topics import TopicReader
 from ._version import VERSION
 from ._wire import FEATURES, Fields, quoted
@@ -40,7 +40,7 @@ _CLOSE_S = 5.0
 _FINAL_CODES = ("unauthenticated", "permission_denied", "failed_precondition", "invalid_argument")
 
 
-class Client(SignalVerbs):
+class Client(RunVerbs):
     """A connection to a sidecar that is made again when it is lost. See `connect`.
 
     All of it belongs to the event loop it was entered on.

@@ -159,6 +159,15 @@ def joined(values: list[Any]) -> Any:
     return values
 
 
+def text_of(values: list[Any]) -> str | bytes:
+    """The texts, or the bytes, joined; raises InvalidArgumentError for anything else."""
+    if all(isinstance(value, str) for value in values):
+        return "".join(values)
+    if all(isinstance(value, bytes) for value in values):
+        return b"".join(values)
+    raise InvalidArgumentError("not all that was answered is text", reason="bad_content")
+
+
 def _plain(value: object) -> object:
     """For what the JSON encoder does not know."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -137,6 +137,17 @@ class Receiving(Changing):
                 owed, self._owed = self._owed, 0
                 self._grant(owed)
 
+    def renew(self, window: int) -> int:
+        """The frames go on from another sender, which gets what of the window is not taken up
+        by frames that nobody has taken yet."""
+        unread = 0
+        link = self.taken_link.next
+        while link is not None:
+            unread += link.cost
+            link = link.next
+        self._owed = min(window - unread, 0)
+        return max(window - unread, 0)
+
     def left(self) -> None:
         """A reader left before the end."""
         self.readers -= 1

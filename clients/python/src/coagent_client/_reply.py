@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from ._calls import OwnCall
-from ._content import Message, encode, joined
+from ._content import Message, encode, joined, text_of
 from ._errors import AgentError, FailedPreconditionError
 from ._receiving import Link, MessageReader, PartReader, call_on_loop, message_of
 from ._sending import Sending
@@ -16,12 +16,29 @@ from ._wire import Fields
 T = TypeVar("T")
 
 
-async def one_value(call: OwnCall, start: Link, convert: Callable[[Fields, bytes], Any]) -> Any:
+Collect = Literal["join", "list", "last"]
+"""What is made of several messages for one who wants one value."""
+
+
+async def one_value(
+    call: OwnCall,
+    start: Link,
+    convert: Callable[[Fields, bytes], Any],
+    collect: Collect | None = None,
+) -> Any:
     """What one who wants one value gets of a call: waits for its end."""
     call.begin()
     reader = MessageReader(call.receiving, start, convert)
     try:
-        return joined(await reader.take_all())
+        if collect == "last":
+            last = None
+            async for value in reader:
+                last = value
+            return last
+        values = await reader.take_all()
+        if collect == "list":
+            return values
+        return joined(values) if collect is None else text_of(values)
     finally:
         reader.leave()
 
@@ -120,9 +137,9 @@ class Reply(Call, Generic[T]):
     def __await__(self) -> Generator[Any, None, Any]:
         return self.whole().__await__()
 
-    async def whole(self) -> Any:
-        """One value, see the class."""
-        return await one_value(self._call, self._start, self._convert)
+    async def whole(self, collect: Collect | None = None) -> Any:
+        """One value, see the class; with `collect` texts joined, all in a list, or the last."""
+        return await one_value(self._call, self._start, self._convert, collect)
 
     async def __aenter__(self) -> Reply[T]:
         return self

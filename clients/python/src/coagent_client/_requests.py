@@ -13,7 +13,7 @@ from ._content import Encoded, encode
 from ._context import Context
 from ._errors import Detail
 from ._receiving import value_of
-from ._wire import Fields, flat_object, quoted
+from ._wire import WINDOW_DEFAULT, Fields, flat_object, quoted
 
 
 class Inherit(enum.Enum):
@@ -66,6 +66,10 @@ def options_rest(
     if ext:
         rest += f',"ext":{flat_object(ext, "ext")}'
     return rest
+
+
+def window_rest(window: int) -> str:
+    return "" if window == WINDOW_DEFAULT else f',"window":{window}'
 
 
 def conversion(returns: Any) -> Callable[[Fields, bytes], Any]:

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from ._context import Context, current
+from ._discovery_verbs import DiscoveryVerbs
 from ._errors import Detail
 from ._requests import INHERIT, Inherit, message_from, milliseconds, options_rest
 from ._sends import Post
 from ._topics import Subscription, TopicReader
-from ._verbs import TIMEOUT_S, Verbs
+from ._verbs import TIMEOUT_S
 from ._wire import WINDOW_DEFAULT, quoted
 
 
-class TopicVerbs(Verbs):
+class TopicVerbs(DiscoveryVerbs):
     """What a client says and hears where nobody is addressed."""
 
     _readers: list[TopicReader]

@@ -1,4 +1,4 @@
-"""The verbs of a caller: call, stream, open, send, discover, watch."""
+"""The verbs of a caller: call, stream, open, send."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar, overload
 
+from ._address import quoted_run
 from ._calls import OwnCall, Request, fit_content
 from ._connection import Connection
 from ._context import Context, current
 from ._delegated import Delegated
-from ._discovery import AgentCard, Watch, card_of, query
-from ._errors import CancelledCallError, Detail
+from ._errors import CancelledCallError, Detail, InvalidArgumentError
 from ._registrar import Registrar
-from ._reply import Exchange, Reply, one_value
+from ._reply import Collect, Exchange, Reply, one_value
 from ._requests import (
     INHERIT,
     Inherit,
@@ -23,7 +23,9 @@ from ._requests import (
     message_from,
     milliseconds,
     options_rest,
+    window_rest,
 )
+from ._runs import RunReading
 from ._sends import Post
 from ._wire import CONTENT_BYTES_MAX, WINDOW_DEFAULT, WINDOW_MAX
 
@@ -67,6 +69,7 @@ class Verbs(Registrar):
         sender: str | None = None,
         window: int = WINDOW_DEFAULT,
         parent: Context | Inherit | None = INHERIT,
+        run: str | None = None,
         detach: bool = False,
     ) -> T: ...
     @overload
@@ -77,6 +80,7 @@ class Verbs(Registrar):
         *,
         timeout: float | None = TIMEOUT_S,
         returns: Any = None,
+        collect: Collect | None = None,
         type: str | None = None,
         content_type: str | None = None,
         ext: Mapping[str, Detail] | None = None,
@@ -84,6 +88,7 @@ class Verbs(Registrar):
         sender: str | None = None,
         window: int = WINDOW_DEFAULT,
         parent: Context | Inherit | None = INHERIT,
+        run: str | None = None,
         detach: bool = False,
     ) -> Any: ...
     async def call(
@@ -92,20 +97,23 @@ class Verbs(Registrar):
         body: object = None,
         *,
         returns: Any = None,
+        collect: Collect | None = None,
         timeout: float | None = TIMEOUT_S,
         **options: Any,
     ) -> Any:
         """Calls an agent and returns the one value it answers.
 
-        Several texts are joined, other messages listed, none is None. `timeout` in seconds is
+        Several texts are joined, other messages listed, none is None; `collect` says it
+        otherwise: `join` texts (or bytes), `list` all, or the `last`. `timeout` in seconds is
         also the agent's deadline. `returns` is what each message is made into (a dataclass, a
         pydantic model, …). Raises the AgentError of the code the call failed with. Cancelling
-        the task cancels the call down to the agent.
+        the task cancels the call down to the agent. With `run`, the name of a run, the call goes
+        on over a lost connection, and others may attach to it.
         """
         call = self._call(to, body, timeout=timeout, **options)
         start = call.receiving.last
         call.start()
-        return await one_value(call, start, conversion(returns))
+        return await one_value(call, start, conversion(returns), collect)
 
     @overload
     def stream(
@@ -123,6 +131,7 @@ class Verbs(Registrar):
         window: int = WINDOW_DEFAULT,
         lazy: bool = False,
         parent: Context | Inherit | None = INHERIT,
+        run: str | None = None,
         detach: bool = False,
     ) -> Reply[T]: ...
     @overload
@@ -141,6 +150,7 @@ class Verbs(Registrar):
         window: int = WINDOW_DEFAULT,
         lazy: bool = False,
         parent: Context | Inherit | None = INHERIT,
+        run: str | None = None,
         detach: bool = False,
     ) -> Reply[Any]: ...
     def stream(
@@ -155,7 +165,8 @@ class Verbs(Registrar):
 
         `window` bounds, in bytes, how far the agent may run ahead of the fastest reader (1: one
         message at a time). With `lazy` it starts with the first reader. Leaving the loop
-        cancels the call.
+        cancels the call. With `run`, the name of a run, it goes on over a lost connection, and
+        others may attach to it; with `detach` it outlives its readers.
         """
         return Reply(self._call(to, body, **options), conversion(returns))
 
@@ -181,6 +192,7 @@ class Verbs(Registrar):
         sender: str | None = None,
         window: int = WINDOW_DEFAULT,
         parent: Context | Inherit | None = INHERIT,
+        run: str | None = None,
         detach: bool = False,
     ) -> Exchange[Any]:
         """Opens a call in both directions: `send` messages, `end` the input, iterate the reply.
@@ -198,6 +210,7 @@ class Verbs(Registrar):
             sender=sender,
             window=window,
             parent=parent,
+            run=run,
             detach=detach,
             is_open=True,
         )
@@ -239,36 +252,6 @@ class Verbs(Registrar):
         wait_s = TIMEOUT_S if timeout is None else timeout
         await (post.acknowledged(self, wait_s) if ack else post.written(self, wait_s))
 
-    async def discover(
-        self,
-        namespace: str = "",
-        *,
-        recursive: bool = False,
-        inclusive: bool = False,
-        detailed: bool = False,
-        labels: Mapping[str, str] | None = None,
-        timeout: float | None = TIMEOUT_S,
-    ) -> list[AgentCard]:
-        """The agents of a namespace, by name: those one segment below it, with `recursive` all
-        below, with `inclusive` itself too. `detailed` adds version, labels, operations and the
-        number of replicas; `labels` must all match."""
-        body = query(namespace, recursive, inclusive, detailed, labels)
-        reply = await self.call("discovery", body, type="DiscoveryQuery", timeout=timeout)
-        return [card_of(each) for each in reply["agents"]]
-
-    def watch(
-        self,
-        namespace: str = "",
-        *,
-        recursive: bool = False,
-        inclusive: bool = False,
-        detailed: bool = False,
-        labels: Mapping[str, str] | None = None,
-        from_revision: int | None = None,
-    ) -> Watch:
-        """As `discover`, and then every change: an async iterator of Change."""
-        return Watch(self, query(namespace, recursive, inclusive, detailed, labels), from_revision)
-
     async def signal_call(
         self, call: OwnCall, name: str, payload: object, content_type: str | None, ack: bool
     ) -> None:
@@ -291,6 +274,7 @@ class Verbs(Registrar):
         window: int = WINDOW_DEFAULT,
         lazy: bool = False,
         parent: Context | Inherit | None = INHERIT,
+        run: str | None = None,
         detach: bool = False,
         is_open: bool = False,
         is_held: bool = False,
@@ -308,7 +292,16 @@ class Verbs(Registrar):
         request.is_held = is_held or lazy
         if window != WINDOW_DEFAULT or request.is_held:
             request.window = min(max(1, window), WINDOW_MAX)
-            request.rest += f',"window":{0 if request.is_held else request.window}'
+            request.rest += window_rest(0 if request.is_held else request.window)
+        if run is not None:
+            request.rest += f',"run":{quoted_run(run)}'
+            request.run = RunReading(run, first=0, is_opener=True)
+            if request.is_held:
+                raise InvalidArgumentError(
+                    "a run starts at once, and has readers of its own",
+                    reason="bad_field",
+                    details={"field": "run"},
+                )
         if lazy:
             request.rest += ',"lazy":true'
         if request.has_input:
@@ -316,11 +309,14 @@ class Verbs(Registrar):
         if detach:
             request.is_detached = True
             request.rest += ',"detach":true'
-        if timeout is not None and timeout < _TIMEOUT_MAX_S:
-            request.deadline = self.loop.time() + timeout
+        self._set_deadline(request, timeout)
         if context is not None:
             request.parent = self.parent_of(context, is_inherited=parent is INHERIT)
         return OwnCall(self, request)
+
+    def _set_deadline(self, request: Request, timeout: float | None) -> None:
+        if timeout is not None and timeout < _TIMEOUT_MAX_S:
+            request.deadline = self.loop.time() + timeout
 
     def parent_of(self, context: Context, *, is_inherited: bool) -> tuple[Connection, int] | None:
         """The connection and id of the call that a new one serves.

@@ -24,6 +24,7 @@ from . import _client, _local, _registration, _reply
 from ._content import Message
 from ._discovery import AgentCard, Change
 from ._receiving import MessageReader
+from ._runs import Run
 from ._topics import Subscription, TopicMessage
 
 T = TypeVar("T")
@@ -257,6 +258,15 @@ class Client:
             return await self._client.subscribe(topic, **options)
 
         return _each(loop, loop.run(start()))
+
+    def attach(self, run: str, **options: Any) -> Reply[Any]:
+        """As `coagent_client.Client.attach`."""
+        loop = self._running
+        return Reply(loop, loop.run(_soon(lambda: self._client.attach(run, **options))))
+
+    def runs(self, **options: Any) -> list[Run]:
+        """As `coagent_client.Client.runs`."""
+        return self._running.run(self._client.runs(**options))
 
     def signal(
         self, to: str | None = None, name: str = "", payload: object = None, **options: Any

@@ -15,6 +15,7 @@ from coagent_client import (
     Context,
     Exchange,
     Reply,
+    Run,
     Subscription,
     Watch,
 )
@@ -38,6 +39,8 @@ class Callers:
             "stream": self.stream,
             "delegate": self.delegate,
             "open": self.open,
+            "attach": self.attach,
+            "runs": self.runs,
             "next": lambda command: self._streams[command["of"]].next(),
             "next_part": lambda command: self._reading(command).next_part(),
             "rest": lambda command: self._reading(command).rest(),
@@ -65,7 +68,8 @@ class Callers:
         return self._reading(command).call
 
     def _options(self, command: Command) -> dict[str, Any]:
-        names = ("ext", "trace", "sender", "window", "detach", "lazy", "observe", "ack")
+        names = ("ext", "trace", "sender", "window", "run", "detach", "lazy", "collect")
+        names += ("observe", "ack")
         options = {name: command[name] for name in names if name in command}
         if "timeout_ms" in command:
             options["timeout"] = seconds(command, "timeout_ms")
@@ -76,6 +80,8 @@ class Callers:
         client = self._clients[command["client"]]
         body = body_of(command.get("body"))
         value = await client.call(command["to"], body, **self._options(command))
+        if command.get("collect") == "list":
+            return {"values": [value_json(each) for each in value]}
         return {} if value is None else {"value": value_json(value)}
 
     async def stream(self, command: Command) -> None:
@@ -98,6 +104,19 @@ class Callers:
         body = body_of(command.get("body"))
         exchange = client.open(command["to"], body, **self._options(command))
         self._streams[command["as"]] = Reading(exchange)
+
+    async def attach(self, command: Command) -> None:
+        client = self._clients[command["client"]]
+        options = {name: command[name] for name in ("tail", "window") if name in command}
+        if "timeout_ms" in command:
+            options["timeout"] = seconds(command, "timeout_ms")
+        reply = client.attach(command["run"], from_=command.get("from", 0), **options)
+        self._streams[command["as"]] = Reading(reply)
+
+    async def runs(self, command: Command) -> Command:
+        client = self._clients[command["client"]]
+        found = await client.runs(state=command.get("state", ""))
+        return {"runs": [_run_json(run) for run in found]}
 
     async def put(self, command: Command) -> None:
         await self._reading(command).exchange.send(message_of(command["body"]))
@@ -247,6 +266,12 @@ def _query(command: Command) -> tuple[str, dict[str, Any]]:
     names = ("recursive", "inclusive", "detailed", "labels")
     options = {name: command[name] for name in names if name in command}
     return command.get("namespace", ""), options
+
+
+def _run_json(run: Run) -> Command:
+    told = dataclasses.asdict(run)
+    told["run"] = told.pop("name")
+    return {key: value for key, value in told.items() if value not in (None, "")}
 
 
 def _card_json(card: AgentCard, is_detailed: bool) -> Command:
