@@ -53,6 +53,10 @@ type operation struct {
 	output      schema
 	isStreaming bool
 	run         func(ctx context.Context, instance any, request *Request, out *Sender) error
+
+	// Schemas in place of those of the types, and what checks either, if anything does.
+	givenInput, givenOutput json.RawMessage
+	checkInput, checkOutput Validate
 }
 
 func (f Handler) spec(name string) (*agentSpec, error) {

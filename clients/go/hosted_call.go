@@ -188,6 +188,12 @@ func (h *hostedCall) handle() error {
 			return err
 		}
 	}
+	if operation.checkInput != nil {
+		if err := h.checkFirst(operation.checkInput); err != nil {
+			return err
+		}
+	}
+	h.sender.check = operation.checkOutput
 	if err := operation.run(&h.ctx, instance, &h.request, &h.sender); err != nil {
 		return err
 	}
@@ -196,6 +202,15 @@ func (h *hostedCall) handle() error {
 		err = nil // The last message was sent as such.
 	}
 	return err
+}
+
+// checkFirst checks the first message before the agent runs, or has it checked as it comes.
+func (h *hostedCall) checkFirst(check Validate) error {
+	if first := h.input.peek(); first != nil {
+		return check.fits(first, InvalidArgument, "bad_content")
+	}
+	h.request.check.Store(&check)
+	return nil
 }
 
 // end writes the one terminal frame, if the last message was not.

@@ -159,8 +159,8 @@ func Lazy() CallOption {
 }
 
 // Detach keeps a child of a call that is handled here from ending with it: its time and its
-// cancellation do not count. And it keeps a run going when nobody reads it. That is so for the agent's own context; a context derived from it
-// counts as it is (derive from context.WithoutCancel).
+// cancellation do not count. That is so for the agent's own context; a context derived from it
+// counts as it is (derive from context.WithoutCancel). And it keeps a run going that nobody reads.
 func Detach() CallOption {
 	return callOption(func(o *callOptions) { o.isDetached = true })
 }

@@ -69,6 +69,17 @@ func (r *receiving) frame(header *wire.Header, content []byte) {
 	r.signal()
 }
 
+// peek is the first message, if it is there, whole, and nobody has taken it.
+func (r *receiving) peek() *Message {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.head == len(r.queue) || r.queue[r.head].isPart || r.queue[r.head].message.Err != nil {
+		return nil
+	}
+	first := r.queue[r.head].message
+	return &first
+}
+
 // put puts in a whole message.
 func (r *receiving) put(message Message) {
 	r.mu.Lock()

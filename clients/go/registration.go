@@ -2,6 +2,7 @@ package coagent
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"sync"
@@ -26,6 +27,8 @@ type registerOptions struct {
 	isExclusive        bool
 	topics             []string
 	hooks              signalHooks
+	input, output      json.RawMessage
+	compile            func(schema json.RawMessage) (Validate, error)
 }
 
 type registerOption func(*registerOptions)
@@ -145,6 +148,9 @@ func newRegistration(
 	}
 	spec, err := agent.spec(name)
 	if err != nil {
+		return nil, err
+	}
+	if err := spec.prepare(chosen); err != nil {
 		return nil, err
 	}
 	content, err := spec.content()

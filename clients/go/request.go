@@ -6,6 +6,7 @@ import (
 	"iter"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +25,8 @@ type Request struct {
 	hasMessage    bool
 	topic         string
 	source        string
+
+	check atomic.Pointer[Validate] // Of the first message, if it is still to come.
 
 	mu      sync.Mutex // Guards what follows; held while somebody waits for the first message.
 	isRead  bool
@@ -50,6 +53,15 @@ func (r *Request) Name() string {
 func (r *Request) Session() string {
 	_, session, _ := strings.Cut(r.address, ":")
 	return session
+}
+
+// InSession is the address of this call's session with another agent: `other:s` in a call of the
+// session s, else `other`.
+func (r *Request) InSession(other string) string {
+	if session := r.Session(); session != "" {
+		return other + ":" + session
+	}
+	return other
 }
 
 // Sender is the address of the agent that calls, or "".
@@ -99,11 +111,11 @@ func (r *Request) Message() (*Message, error) {
 	if r.isRead {
 		return r.message, r.err
 	}
-	message, err := r.call.input.next(&r.call.ctx)
+	message, err := r.arrived(&r.call.ctx)
 	if err == io.EOF {
 		message, err = &Message{ContentType: JSON}, nil
 	}
-	if err == nil || r.call.lasting.Err() != nil { // Else it is still to come.
+	if err == nil || err != r.call.ctx.Err() || r.call.lasting.Err() != nil { // Else it will come.
 		r.isRead, r.message, r.err = true, message, err
 	}
 	return message, err
@@ -130,7 +142,7 @@ func (r *Request) Text() string {
 
 // Next waits for the next message of the input: the first, unless Message, Decode or Text took it.
 // After the last it is io.EOF. Credit is granted as messages are taken.
-func (r *Request) Next(ctx context.Context) (*Message, error) { return r.call.input.next(ctx) }
+func (r *Request) Next(ctx context.Context) (*Message, error) { return r.arrived(ctx) }
 
 // Messages iterates over the rest of the input, as Next does.
 func (r *Request) Messages() iter.Seq2[*Message, error] {
@@ -148,15 +160,16 @@ func (r *Request) Messages() iter.Seq2[*Message, error] {
 // it; an interrupt of the call does not end that. Several goroutines may use it; a message is never
 // cut by another.
 type Sender struct {
-	call *hostedCall
+	call  *hostedCall
+	check Validate // Of each message, if there is one.
 }
 
 // Send sends a message; see NewMessage for what the body may be. It waits while the caller gives no
 // credit, and fails once nobody waits for the reply.
 //
 // A Delegated stands at this place of the reply, without waiting for it; what is OutOfOrder goes
-// before that. A Reply, or what Stream returns, is copied, message by message; its last error is one
-// at this place.
+// before that. A Reply, or what Stream returns, is copied, message by message; its last error is
+// one at this place.
 func (s *Sender) Send(ctx context.Context, body any) error { return s.put(ctx, body, false) }
 
 // SendLast sends a message and ends the reply with it; nothing can follow. A Delegated is handed
@@ -185,10 +198,12 @@ func (s *Sender) SendError(ctx context.Context, err error) error {
 // Forward calls another agent, as a child of this call, and sends its reply, message by message, as
 // it comes.
 func (s *Sender) Forward(ctx context.Context, to string, body any, options ...CallOption) error {
+	replying, end := s.call.replying(ctx)
+	defer end()
 	for message, err := range s.call.client.Stream(ctx, to, body, options...) {
 		switch {
 		case err == nil:
-			err = s.Send(ctx, message)
+			err = s.call.sending.send(replying, message, false)
 		case message != nil:
 			err = s.SendError(ctx, err)
 		}

@@ -12,17 +12,17 @@ import (
 // StreamFunc, or sent, it stands in that reply at its place, and its bytes do not come here. It
 // works from the beginning, beside others.
 //
-// It may be read in place of that, as any Reply. Neither spliced nor read when its agent ends, it is
-// cancelled.
+// It may be read in place of that, as any Reply. Neither spliced nor read when its agent ends, it
+// is cancelled.
 type Delegated struct {
 	Reply
 	parent *hostedCall
 }
 
 // Delegate calls another agent for a part of this call's reply, or all of it. What is returned is
-// the rest of the reply: the call goes on without this agent. What is yielded or sent stands at that
-// place, before what comes then; an error of it is one at that place. Several may be at work at
-// once.
+// the rest of the reply: the call goes on without this agent. What is yielded or sent stands at
+// that place, before what comes then; an error of it is one at that place. Several may be at work
+// at once.
 //
 // The context, and the options, are those of Start; what ends the context ends the call until it is
 // spliced.
@@ -73,7 +73,7 @@ func (s *Sender) put(ctx context.Context, body any, isLast bool) error {
 		}
 		return s.call.sending.end(ctx)
 	}
-	message, err := encodeChecked(body)
+	message, err := s.fitting(body)
 	if err != nil {
 		return err
 	}
@@ -84,15 +84,24 @@ func (s *Sender) putUnordered(ctx context.Context, value any) error {
 	if delegated, ok := value.(*Delegated); ok {
 		return s.splice(ctx, delegated, false, true)
 	}
-	message, err := encodeChecked(value)
+	message, err := s.fitting(value)
 	if err != nil {
 		return err
 	}
 	return s.call.sending.sendUnordered(ctx, &message)
 }
 
-// splice has the replies of a delegated call stand here. Where it has failed already its error does;
-// where somebody reads it, the rest of it is copied.
+// fitting is the message that carries a value, if it is what the agent may answer.
+func (s *Sender) fitting(value any) (Message, error) {
+	message, err := encodeChecked(value)
+	if err == nil {
+		err = s.check.fits(&message, Internal, "bad_reply")
+	}
+	return message, err
+}
+
+// splice has the replies of a delegated call stand here. Where it has failed already its error
+// does; where somebody reads it, the rest of it is copied.
 func (s *Sender) splice(ctx context.Context, d *Delegated, isLast, isUnordered bool) error {
 	if d.parent != s.call {
 		return failure(InvalidArgument, "bad_splice", "the call was delegated by another")

@@ -306,7 +306,8 @@ func TestAnInterruptEndsWhatIsNotSplicedYet(t *testing.T) {
 	await(t, begun)
 	p.answered(p.interrupt(id, "stop"))
 	frames := map[string]got{}
-	for frames["splice"].header == nil || frames["cancel"].header == nil { // Credit for the second, too, if it was asked for in time.
+	// Credit for the second comes too, if it was asked for in time.
+	for frames["splice"].header == nil || frames["cancel"].header == nil {
 		g := must(p.read())(t)
 		frames[g.text("op")] = g
 	}
