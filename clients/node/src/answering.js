@@ -3,14 +3,20 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { Message, Part, encode } from './content.js';
+import { OutOfOrder } from './delegating.js';
+import { Interrupted } from './errors.js';
+import { Reply } from './reply.js';
 
-/** @typedef {import('./errors.js').Interrupted} Interrupted */
+/** @typedef {import('./hosted-call.js').HostedCall} HostedCall */
+/** @typedef {import('./readers.js').MessageReader<Message>} MessageReader */
 /** @typedef {import('./sending.js').Sending} Sending */
 
 const ITEMS_PER_TURN = 128;
 
 /** Values that an agent yields, each asked for when it can be sent. */
 export class Yielding {
+  #call;
+  #sending;
   /** @type {AsyncIterator<any> | Iterator<any>} */
   #iterator;
   /** @type {Promise<unknown> | undefined} */
@@ -19,57 +25,75 @@ export class Yielding {
   #isStanding = true;
   /** @type {Interrupted | undefined} To be thrown where it stands. */
   #interrupted;
-
-  /** @param {any} values An async iterable, or a generator. */
-  constructor(values) {
-    const begin = values[Symbol.asyncIterator] ?? values[Symbol.iterator];
-    this.#iterator = begin.call(values);
-  }
+  /** @type {MessageReader | undefined} A reply that is being copied. */
+  #copied;
 
   /**
-   * Sends them all, and the end. What is thrown ended it.
-   *
-   * @param {Sending} sending
+   * @param {HostedCall} call
+   * @param {Sending} sending Where they go.
+   * @param {any} values An async iterable, or a generator; a reply, or what is out of order.
    */
-  async sendAll(sending) {
+  constructor(call, sending, values) {
+    this.#call = call;
+    this.#sending = sending;
+    if (values instanceof Reply) this.#iterator = returning(values);
+    else if (values instanceof OutOfOrder) this.#iterator = [values].values();
+    else {
+      const begin = values[Symbol.asyncIterator] ?? values[Symbol.iterator];
+      this.#iterator = begin.call(values);
+    }
+  }
+
+  /** Sends them all, and the end. What is thrown ended it. */
+  async sendAll() {
+    const sending = this.#sending;
     const iterator = /** @type {AsyncIterator<any>} */ (this.#iterator);
     const isInterrupted = () => this.#interrupted !== undefined;
+    let last;
     try {
       for (let count = 1; ; count += 1) {
         if (!sending.maySend) await sending.ready(isInterrupted);
         this.#isStanding = false;
         const asked = isInterrupted() ? this.#interrupt() : iterator.next();
         const { done, value } = await asked;
-        if (done) break;
-        this.#isStanding = true;
-        if (value instanceof Part) {
-          if (!sending.trySendPart(value)) await sending.sendPart(value);
-        } else if (value instanceof Message && value.error !== undefined) {
-          await sending.sendError(value.error);
-        } else {
-          const message = encode(value);
-          if (!sending.trySend(message, false)) await sending.send(message);
+        if (done) {
+          last = value;
+          break;
         }
+        this.#isStanding = true;
+        if (typeof value === 'object' && value !== null) await this.#sendObject(value);
+        else await this.#sendMessage(value);
         // Others have a turn, however fast this one yields.
         if (count % ITEMS_PER_TURN === 0) await nextTurn();
       }
+      if (last instanceof Reply) await this.#pass(last, { isEnd: true });
+      else await sending.finish();
     } catch (error) {
       await this.leave();
       throw error;
     }
-    await sending.finish();
   }
 
   /**
    * Where it stands at a `yield`, this is thrown there: it need not be asked for more first.
    *
    * @param {Interrupted} interrupted
-   * @param {Sending} sending
    */
-  interrupt(interrupted, sending) {
+  interrupt(interrupted) {
     if (!this.#isStanding || this.#iterator.throw === undefined) return;
     this.#interrupted = interrupted;
-    sending.wake();
+    this.#sending.wake();
+  }
+
+  /**
+   * Nothing more is asked for: a generator runs its `finally`, and this resolves when it has.
+   *
+   * @returns {Promise<unknown>}
+   */
+  leave() {
+    this.#copied?.leave();
+    this.#left ??= Promise.resolve(this.#iterator.return?.());
+    return this.#left;
   }
 
   /** @returns {IteratorResult<any> | Promise<IteratorResult<any>>} */
@@ -80,15 +104,69 @@ export class Yielding {
     return raise.call(this.#iterator, interrupted);
   }
 
-  /**
-   * Nothing more is asked for: a generator runs its `finally`, and this resolves when it has.
-   *
-   * @returns {Promise<unknown>}
-   */
-  leave() {
-    this.#left ??= Promise.resolve(this.#iterator.return?.());
-    return this.#left;
+  /** @param {any} value */
+  async #sendMessage(value) {
+    const message = encode(value);
+    if (!this.#sending.trySend(message, false)) await this.#sending.send(message);
   }
+
+  /** @param {object} value */
+  async #sendObject(value) {
+    const sending = this.#sending;
+    if (value instanceof Part) {
+      if (!sending.trySendPart(value)) await sending.sendPart(value);
+    } else if (value instanceof Message && value.error !== undefined) {
+      await sending.sendError(value.error);
+    } else if (value instanceof Reply) {
+      await this.#pass(value, {});
+    } else if (value instanceof OutOfOrder) {
+      if (value.value instanceof Reply) await this.#pass(value.value, { isUnordered: true });
+      else await sending.sendUnordered(encode(value.value));
+    } else {
+      await this.#sendMessage(value);
+    }
+  }
+
+  /**
+   * The replies of another call stand here: spliced where they can be, else copied.
+   *
+   * @param {Reply} reply
+   * @param {{ isEnd?: boolean, isUnordered?: boolean }} how
+   */
+  async #pass(reply, how) {
+    const call = Reply.callOf(reply);
+    if (call.checkSpliceable(this.#call)) await this.#sending.splice(call, how);
+    else await this.#copy(reply, how);
+  }
+
+  /**
+   * @param {Reply} reply
+   * @param {{ isEnd?: boolean, isUnordered?: boolean }} how
+   */
+  async #copy(reply, { isEnd, isUnordered }) {
+    const sending = this.#sending;
+    const reader = /** @type {MessageReader} */ (reply.messages({ errors: true }));
+    this.#copied = reader;
+    try {
+      for await (const message of reader) {
+        if (message.error !== undefined) await sending.sendError(message.error);
+        else if (isUnordered) await sending.sendUnordered(encode(message));
+        else await sending.send(encode(message));
+      }
+    } catch (error) {
+      const isIts = error === reply.error && !(error instanceof Interrupted);
+      if (isEnd || !isIts) throw error;
+      await sending.sendError(/** @type {import('./errors.js').AgentError} */ (error));
+    } finally {
+      this.#copied = undefined;
+    }
+    if (isEnd) await sending.finish();
+  }
+}
+
+/** @param {Reply} reply */
+function* returning(reply) {
+  return reply;
 }
 
 /**
@@ -112,6 +190,7 @@ export function isPromise(value) {
 export function isIterator(value) {
   return (
     typeof value[Symbol.asyncIterator] === 'function' ||
-    (typeof value[Symbol.iterator] === 'function' && typeof value.next === 'function')
+    (typeof value[Symbol.iterator] === 'function' && typeof value.next === 'function') ||
+    value instanceof OutOfOrder
   );
 }

@@ -5,20 +5,17 @@
  * nothing else is ever repeated.
  */
 
-import {
-  CancelledCallError,
-  DeadlineExceededError,
-  FailedPreconditionError,
-  UnavailableError,
-} from './errors.js';
+import { onAbort } from './abort-signals.js';
+import { badSplice, connectionLost, late, left, parentLost, spliced } from './call-errors.js';
+import { CancelledCallError, FailedPreconditionError } from './errors.js';
 import { WINDOW_DEFAULT } from './header.js';
 import { Sending, windowBehind } from './sending.js';
-import { onAbort } from './abort-signals.js';
 
 /** @typedef {import('./collecting.js').Collecting} Collecting */
 /** @typedef {import('./connection.js').Connection} Connection */
 /** @typedef {import('./errors.js').AgentError} AgentError */
 /** @typedef {import('./header.js').Header} Header */
+/** @typedef {import('./hosted-call.js').HostedCall} HostedCall */
 /** @typedef {import('./receiving.js').Receiving} Receiving */
 /** @typedef {import('./requests.js').Request} Request */
 /** @typedef {import('./verbs.js').Verbs} Verbs */
@@ -40,6 +37,7 @@ export class OwnCall {
   #release;
   /** @type {Array<() => void>} */
   #writtenWaiters = [];
+  #isSpliced = false;
 
   /**
    * @param {Verbs} client
@@ -54,6 +52,8 @@ export class OwnCall {
     this.id = 0;
     /** @type {Sending | undefined} */
     this.sending = undefined;
+    /** @type {Promise<void> | undefined} Of a first message that goes in parts. */
+    this.firstSent = undefined;
     /** @type {Receiving | Collecting} What takes the reply; set before `launch`. */
     this.sink = /** @type {any} */ (undefined);
   }
@@ -115,12 +115,7 @@ export class OwnCall {
    */
   cancel(cause) {
     if (this.sink.isEnded) return;
-    const error = new CancelledCallError('the caller left the call', {
-      reason: 'cancelled',
-      address: this.request.address,
-      ...(cause !== undefined && { cause }),
-    });
-    this.leave(error);
+    this.leave(left(this.request.address, cause));
   }
 
   /**
@@ -168,6 +163,37 @@ export class OwnCall {
    */
   whenWritten(waiter) {
     this.#writtenWaiters.push(waiter);
+  }
+
+  /**
+   * Whether it is open for this call and nothing of it was asked for, so that it can be spliced
+   * into its replies. Throws where it never can be, and neither be copied.
+   *
+   * @param {HostedCall} into
+   * @returns {boolean}
+   */
+  checkSpliceable(into) {
+    const { parent, isHeld, isDelegated } = this.request;
+    if (this.#isSpliced) throw spliced(this.request.address);
+    if (!isHeld || this.#isStarted || this.id === 0) return false;
+    if (parent === into) return true;
+    if (!isDelegated) return false;
+    throw badSplice(this.request.address);
+  }
+
+  /** Its replies are spliced: here its id has ended, which is given once more. */
+  handOver() {
+    const { id } = this;
+    const error = spliced(this.request.address);
+    this.#isSpliced = true;
+    this.#forget(error);
+    this.sink.end(error);
+    return id;
+  }
+
+  /** The call that it was made for is answered: what was neither spliced nor read is for nobody. */
+  parentAnswered() {
+    if (this.request.isDelegated && !this.#isStarted) this.cancel();
   }
 
   // What the sink asks for
@@ -231,11 +257,7 @@ export class OwnCall {
 
   /** @param {AgentError} error */
   onLost(error) {
-    const lost = new UnavailableError(error.message, {
-      reason: 'connection_lost',
-      address: this.request.address,
-      cause: error,
-    });
+    const lost = connectionLost(this.request.address, error);
     this.#forget(lost);
     this.sink.end(lost);
   }
@@ -282,12 +304,7 @@ export class OwnCall {
   }
 
   #late() {
-    this.leave(
-      new DeadlineExceededError('no answer in time', {
-        reason: 'deadline',
-        address: this.request.address,
-      }),
-    );
+    this.leave(late(this.request.address));
   }
 
   #mayRepeat() {
@@ -351,7 +368,8 @@ export class OwnCall {
     this.sending = sending;
     if (request.first !== undefined) {
       // What goes wrong with it is said by the reply.
-      sending.send(request.first, { isEnd: !request.isOpen }).catch(() => {});
+      const isEnd = !request.isOpen;
+      this.firstSent = sending.send(request.first, { isEnd }).catch(() => {});
     }
     this.#wakeWriters();
   }
@@ -361,16 +379,4 @@ export class OwnCall {
     this.#writtenWaiters = [];
     for (const waiter of waiters) waiter();
   }
-}
-
-/** The error of a signal to a call that has ended, or has not been written yet. */
-export function notRunning() {
-  return new FailedPreconditionError('the call is not running', { reason: 'not_running' });
-}
-
-/** The error of a call whose parent was lost with another connection. */
-export function parentLost() {
-  return new CancelledCallError('the call this serves was lost with its connection', {
-    reason: 'parent_ended',
-  });
 }

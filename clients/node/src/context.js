@@ -6,6 +6,7 @@ import { nameOf } from './address.js';
 import { messageOf } from './readers.js';
 
 /** @typedef {import('./content.js').Message} Message */
+/** @typedef {import('./delegating.js').Delegated} Delegated */
 /** @typedef {import('./errors.js').Detail} Detail */
 /** @typedef {import('./header.js').Header} Header */
 /** @typedef {import('./hosted-call.js').HostedCall} HostedCall */
@@ -192,6 +193,19 @@ export class Context {
    */
   stream(to, body, options) {
     return this.#call.client.stream(to, body, { ...options, parent: this });
+  }
+
+  /**
+   * Calls an agent, at once, for what it answers to be passed on unread: yielded, it stands in this
+   * place of the reply; returned, it is the rest of it.
+   *
+   * @param {string} to
+   * @param {unknown} [body]
+   * @param {StreamOptions} [options]
+   * @returns {Delegated}
+   */
+  delegate(to, body, options) {
+    return this.#call.client.delegate(to, body, { ...options, parent: this });
   }
 
   /**

@@ -189,11 +189,18 @@ export function timeoutOf(timeoutMs) {
 /**
  * How the replies of a call are to come.
  *
- * @param {{ window: number, isLazy: boolean, hasInput: boolean, isDetached: boolean }} call
+ * @typedef {object} Flow
+ * @property {number} window
+ * @property {boolean} isHeld Nothing comes until the first credit.
+ * @property {boolean} isLazy
+ * @property {boolean} hasInput
+ * @property {boolean} isDetached
  */
-export function flowRest({ window, isLazy, hasInput, isDetached }) {
+
+/** @param {Flow} call */
+export function flowRest({ window, isHeld, isLazy, hasInput, isDetached }) {
   let rest = '';
-  if (isLazy) rest += ',"window":0,"lazy":true';
+  if (isHeld) rest += isLazy ? ',"window":0,"lazy":true' : ',"window":0';
   else if (window !== WINDOW_DEFAULT) rest += `,"window":${window}`;
   if (hasInput) rest += ',"input":true';
   if (isDetached) rest += ',"detach":true';

@@ -13,7 +13,6 @@ import {
 import { WINDOW_DEFAULT } from './header.js';
 import { MessageReader, valueOf } from './readers.js';
 import { Receiving } from './receiving.js';
-import { Reply } from './reply.js';
 import { begin, checked } from './running.js';
 import { Sending } from './sending.js';
 import { hookOf } from './signals.js';
@@ -213,7 +212,7 @@ export class HostedCall {
     } else if (isFirst) {
       this.#abort?.abort(interrupted);
       this.#leaveChildren(interrupted);
-      this.#yielding?.interrupt(interrupted, this.#sending);
+      this.#yielding?.interrupt(interrupted);
     }
   }
 
@@ -300,9 +299,8 @@ export class HostedCall {
         else this.#endAfter(this.#sending.send(message, { isEnd: true }));
         return;
       }
-      const source = value instanceof Reply ? value.messages({ errors: true }) : value;
-      this.#yielding = new Yielding(source);
-      this.#endAfter(this.#yielding.sendAll(this.#sending));
+      this.#yielding = new Yielding(this, this.#sending, value);
+      this.#endAfter(this.#yielding.sendAll());
     } catch (error) {
       this.#fail(error);
     }
@@ -351,6 +349,9 @@ export class HostedCall {
       this.input?.end();
       this.connection.open.delete(this.id);
       if (isFailed) this.connection.writeError(this.id, thrown);
+      if (this.#children !== undefined) {
+        for (const child of [...this.#children]) child.parentAnswered();
+      }
     }
     this.hosting.ended(this, this.session);
   }

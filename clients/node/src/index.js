@@ -27,6 +27,7 @@
 export { connect, Client } from './client.js';
 export { Message, Part } from './content.js';
 export { Context, currentContext } from './context.js';
+export { Delegated, outOfOrder } from './delegating.js';
 export { Watch } from './discovery.js';
 export {
   AbortedError,

@@ -1,6 +1,6 @@
 /** What a call answers, to be taken whole or read as it comes. */
 
-import { notRunning } from './calls.js';
+import { notRunning } from './call-errors.js';
 import { encode, joined } from './content.js';
 import './disposal.js';
 import { FailedPreconditionError } from './errors.js';
@@ -44,6 +44,17 @@ export class Reply {
     this.#receiving = receiving;
     this.#start = receiving.last;
     forgotten.register(this, call);
+  }
+
+  /**
+   * The library's side of a reply.
+   *
+   * @internal
+   * @param {Reply} reply
+   * @returns {OwnCall}
+   */
+  static callOf(reply) {
+    return reply.#call;
   }
 
   /** What was called. */

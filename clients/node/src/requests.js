@@ -6,6 +6,7 @@ import { CancelledCallError, InvalidArgumentError } from './errors.js';
 import { flowRest, timeoutOf, toRest, windowOf, wordsRest } from './header.js';
 import { CONTENT_BYTES_MAX } from './wire.js';
 
+/** @typedef {import('./connection.js').Connection} Connection */
 /** @typedef {import('./header.js').CallWords} CallWords */
 /** @typedef {import('./hosted-call.js').HostedCall} HostedCall */
 /** @typedef {import('./options.js').StreamOptions} StreamOptions */
@@ -13,6 +14,7 @@ import { CONTENT_BYTES_MAX } from './wire.js';
 
 /** @type {StreamOptions} Shared by all calls without options. */
 export const NOTHING = Object.freeze({});
+const UNARY = Object.freeze({});
 
 /**
  * What a call says, ready to be written, and again if it is repeated.
@@ -26,6 +28,7 @@ export const NOTHING = Object.freeze({});
  * @property {number} deadline In `performance.now()`, or 0.
  * @property {boolean} isOpen The caller sends messages of its own behind the first.
  * @property {boolean} isHeld Nothing comes until the first credit: its window is 0 until then.
+ * @property {boolean} isDelegated It was made to be spliced.
  * @property {number} window
  * @property {HostedCall | undefined} parent
  */
@@ -35,10 +38,11 @@ export const NOTHING = Object.freeze({});
  * @param {string} to
  * @param {unknown} body
  * @param {StreamOptions} options
- * @param {boolean} [isOpen]
+ * @param {{ isOpen?: boolean, isDelegated?: boolean }} [kind]
  * @returns {Request}
  */
-export function requestOf(client, to, body, options, isOpen = false) {
+export function requestOf(client, to, body, options, kind = UNARY) {
+  const { isOpen = false, isDelegated = false } = kind;
   const message = messageFor(body, options);
   const context = contextFor(options.parent);
   let rest = toRest(to, message.type, message.contentType);
@@ -48,7 +52,8 @@ export function requestOf(client, to, body, options, isOpen = false) {
   const isLarge = !fits(client, message);
   const window = windowOf(options.window);
   const { lazy: isLazy = false, detach: isDetached = false } = options;
-  rest += flowRest({ window, isLazy, hasInput: isOpen || isLarge, isDetached });
+  const isHeld = isLazy || isDelegated;
+  rest += flowRest({ window, isHeld, isLazy, hasInput: isOpen || isLarge, isDetached });
   const wholeMs = timeoutOf(options.timeoutMs);
   return {
     address: to,
@@ -57,7 +62,8 @@ export function requestOf(client, to, body, options, isOpen = false) {
     first: isLarge ? message : undefined,
     deadline: wholeMs === 0 ? 0 : performance.now() + wholeMs,
     isOpen,
-    isHeld: isLazy,
+    isHeld,
+    isDelegated,
     window,
     parent: parentFor(client, context, options.parent),
   };
@@ -103,7 +109,7 @@ export function parentFor(client, context, given) {
 }
 
 /**
- * @param {Verbs} client
+ * @param {{ connection: Connection | undefined }} client
  * @param {Encoded} message
  */
 function fits(client, { content }) {
@@ -115,7 +121,7 @@ function fits(client, { content }) {
 /**
  * Throws InvalidArgumentError for a message that no one frame holds.
  *
- * @param {Verbs} client
+ * @param {{ connection: Connection | undefined }} client
  * @param {Encoded} message
  */
 export function checkFits(client, message) {

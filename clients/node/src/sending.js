@@ -10,9 +10,11 @@ import { checkHeader } from './error-header.js';
 import { FailedPreconditionError, InvalidArgumentError } from './errors.js';
 import { firstRest, laterRest } from './header.js';
 import { isWellFormed } from './quoting.js';
+import { checkFits } from './requests.js';
 import { FRAME_COST } from './wire.js';
 
 /** @typedef {import('./errors.js').AgentError} AgentError */
+/** @typedef {import('./calls.js').OwnCall} OwnCall */
 /** @typedef {import('./connection.js').Connection} Connection */
 /** @typedef {import('./content.js').Part} Part */
 
@@ -156,6 +158,38 @@ export class Sending {
       this.#isInPart = true;
     }
     this.#write(rest, content);
+  }
+
+  /**
+   * Sends one whole message that need not wait for what is spliced before it.
+   *
+   * @param {Encoded} message
+   */
+  async sendUnordered(message) {
+    const { type, contentType, ext, content } = message;
+    checkFits({ connection: this.#connection }, message);
+    await this.#inTurn(async () => {
+      if (!this.maySend) await this.ready();
+      this.#write(`,"unordered":true${firstRest(type, contentType, ext, false, false)}`, content);
+    });
+  }
+
+  /**
+   * Puts the replies of another call at this place; with `isEnd` they are the rest of all.
+   *
+   * @param {OwnCall} call
+   * @param {{ isEnd?: boolean, isUnordered?: boolean }} how
+   */
+  async splice(call, { isEnd = false, isUnordered = false }) {
+    await this.#inTurn(async () => {
+      await call.firstSent; // With the splice its input has ended.
+      if (this.#isInPart) await this.#endPart(false);
+      if (this.#error !== undefined) throw this.#error;
+      let header = `{"op":"splice","id":${this.id},"call":${call.handOver()}`;
+      if (isEnd) header += ',"end":true';
+      if (isUnordered) header += ',"unordered":true';
+      this.#connection.write(`${header}}`);
+    });
   }
 
   /**

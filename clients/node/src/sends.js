@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { onAbort } from './abort-signals.js';
-import { notRunning, parentLost } from './calls.js';
+import { notRunning, parentLost } from './call-errors.js';
 import { checkHeader } from './error-header.js';
 import {
   CancelledCallError,

@@ -2,6 +2,7 @@
 
 import { OwnCall } from './calls.js';
 import { Collecting } from './collecting.js';
+import { Delegated } from './delegating.js';
 import { Watch, cardOf } from './discovery.js';
 import { publishRest, queryBody, timeoutOf, toRest, wordsRest } from './header.js';
 import { Receiving } from './receiving.js';
@@ -93,6 +94,23 @@ export class Verbs {
   }
 
   /**
+   * @internal
+   * @param {string} to
+   * @param {unknown} body
+   * @param {StreamOptions} options
+   * @returns {Delegated}
+   */
+  delegate(to, body, options) {
+    const request = requestOf(this, to, body, options, { isDelegated: true });
+    const call = new OwnCall(this, request);
+    const receiving = new Receiving(request.window, call);
+    call.sink = receiving;
+    const delegated = new Delegated(call, receiving);
+    call.launch(options.signal);
+    return delegated;
+  }
+
+  /**
    * Opens a call in both directions: `send` messages, `end` the input, iterate over the reply.
    *
    * @param {string} to
@@ -101,7 +119,7 @@ export class Verbs {
    * @returns {Exchange}
    */
   open(to, body, options = NOTHING) {
-    const call = new OwnCall(this, requestOf(this, to, body, options, true));
+    const call = new OwnCall(this, requestOf(this, to, body, options, { isOpen: true }));
     const receiving = new Receiving(call.request.window, call);
     call.sink = receiving;
     const exchange = new Exchange(call, receiving);

@@ -11,21 +11,20 @@ export function isPromise(value: unknown): value is Promise<any>;
 export function isIterator(value: any): boolean;
 /** Values that an agent yields, each asked for when it can be sent. */
 export class Yielding {
-    /** @param {any} values An async iterable, or a generator. */
-    constructor(values: any);
     /**
-     * Sends them all, and the end. What is thrown ended it.
-     *
-     * @param {Sending} sending
+     * @param {HostedCall} call
+     * @param {Sending} sending Where they go.
+     * @param {any} values An async iterable, or a generator; a reply, or what is out of order.
      */
-    sendAll(sending: Sending): Promise<void>;
+    constructor(call: HostedCall, sending: Sending, values: any);
+    /** Sends them all, and the end. What is thrown ended it. */
+    sendAll(): Promise<void>;
     /**
      * Where it stands at a `yield`, this is thrown there: it need not be asked for more first.
      *
      * @param {Interrupted} interrupted
-     * @param {Sending} sending
      */
-    interrupt(interrupted: Interrupted, sending: Sending): void;
+    interrupt(interrupted: Interrupted): void;
     /**
      * Nothing more is asked for: a generator runs its `finally`, and this resolves when it has.
      *
@@ -34,5 +33,8 @@ export class Yielding {
     leave(): Promise<unknown>;
     #private;
 }
-export type Interrupted = import('./errors.js').Interrupted;
+export type HostedCall = import('./hosted-call.js').HostedCall;
+export type MessageReader = import('./readers.js').MessageReader<Message>;
 export type Sending = import('./sending.js').Sending;
+import { Interrupted } from "./errors.js";
+import { Message } from "./content.js";

@@ -1,7 +1,3 @@
-/** The error of a signal to a call that has ended, or has not been written yet. */
-export function notRunning(): FailedPreconditionError;
-/** The error of a call whose parent was lost with another connection. */
-export function parentLost(): CancelledCallError;
 /** An open call of ours: an endpoint of the connection, and the source of what it answers. */
 export class OwnCall {
     /**
@@ -16,6 +12,8 @@ export class OwnCall {
     id: number;
     /** @type {Sending | undefined} */
     sending: Sending | undefined;
+    /** @type {Promise<void> | undefined} Of a first message that goes in parts. */
+    firstSent: Promise<void> | undefined;
     /** @type {Receiving | Collecting} What takes the reply; set before `launch`. */
     sink: Receiving | Collecting;
     /**
@@ -51,6 +49,18 @@ export class OwnCall {
      * @param {() => void} waiter
      */
     whenWritten(waiter: () => void): void;
+    /**
+     * Whether it is open for this call and nothing of it was asked for, so that it can be spliced
+     * into its replies. Throws where it never can be, and neither be copied.
+     *
+     * @param {HostedCall} into
+     * @returns {boolean}
+     */
+    checkSpliceable(into: HostedCall): boolean;
+    /** Its replies are spliced: here its id has ended, which is given once more. */
+    handOver(): number;
+    /** The call that it was made for is answered: what was neither spliced nor read is for nobody. */
+    parentAnswered(): void;
     /** @param {number} bytes */
     grant(bytes: number): void;
     /** The last reader left. */
@@ -88,9 +98,8 @@ export type Collecting = import('./collecting.js').Collecting;
 export type Connection = import('./connection.js').Connection;
 export type AgentError = import('./errors.js').AgentError;
 export type Header = import('./header.js').Header;
+export type HostedCall = import('./hosted-call.js').HostedCall;
 export type Receiving = import('./receiving.js').Receiving;
 export type Request = import('./requests.js').Request;
 export type Verbs = import('./verbs.js').Verbs;
-import { FailedPreconditionError } from "./errors.js";
-import { CancelledCallError } from "./errors.js";
 import { Sending } from "./sending.js";

@@ -30,7 +30,7 @@ export class Client extends Steering {
      * @param {RegisterOptions} [options]
      * @returns {Promise<Registration>}
      */
-    register<T extends import("./agents.js").AgentClass | import("./agents.js").AgentFunction>(name: string, target: T & import("./agents.js").Checked<T>, options?: import("./registration.js").RegisterOptions | undefined): Promise<Registration>;
+    register<T extends import("./agents.js").AgentFunction | import("./agents.js").AgentClass>(name: string, target: T & import("./agents.js").Checked<T>, options?: import("./registration.js").RegisterOptions | undefined): Promise<Registration>;
     /**
      * Ends open calls, running agents and sessions, says goodbye and closes. Agents get 5 s for what
      * they do when their `signal` is aborted.

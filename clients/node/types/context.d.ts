@@ -100,6 +100,16 @@ export class Context implements AsyncIterable<any> {
      */
     stream(to: string, body?: unknown, options?: import("./options.js").StreamOptions | undefined): import("./reply.js").Reply<any>;
     /**
+     * Calls an agent, at once, for what it answers to be passed on unread: yielded, it stands in this
+     * place of the reply; returned, it is the rest of it.
+     *
+     * @param {string} to
+     * @param {unknown} [body]
+     * @param {StreamOptions} [options]
+     * @returns {Delegated}
+     */
+    delegate(to: string, body?: unknown, options?: import("./options.js").StreamOptions | undefined): Delegated;
+    /**
      * As `Client.open`, as a child of this call.
      *
      * @param {string} to
@@ -139,6 +149,7 @@ export class Context implements AsyncIterable<any> {
     #private;
 }
 export type Message = import('./content.js').Message;
+export type Delegated = import('./delegating.js').Delegated;
 export type Detail = import('./errors.js').Detail;
 export type Header = import('./header.js').Header;
 export type HostedCall = import('./hosted-call.js').HostedCall;

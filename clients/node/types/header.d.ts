@@ -74,14 +74,15 @@ export function timeoutOf(timeoutMs: number | undefined | null): number;
 /**
  * How the replies of a call are to come.
  *
- * @param {{ window: number, isLazy: boolean, hasInput: boolean, isDetached: boolean }} call
+ * @typedef {object} Flow
+ * @property {number} window
+ * @property {boolean} isHeld Nothing comes until the first credit.
+ * @property {boolean} isLazy
+ * @property {boolean} hasInput
+ * @property {boolean} isDetached
  */
-export function flowRest({ window, isLazy, hasInput, isDetached }: {
-    window: number;
-    isLazy: boolean;
-    hasInput: boolean;
-    isDetached: boolean;
-}): string;
+/** @param {Flow} call */
+export function flowRest({ window, isHeld, isLazy, hasInput, isDetached }: Flow): string;
 /**
  * What follows the id in the header of a message's first frame.
  *
@@ -191,6 +192,19 @@ export type CallWords = {
      * The address of an agent registered by this client: who calls.
      */
     sender?: string | undefined;
+};
+/**
+ * How the replies of a call are to come.
+ */
+export type Flow = {
+    window: number;
+    /**
+     * Nothing comes until the first credit.
+     */
+    isHeld: boolean;
+    isLazy: boolean;
+    hasInput: boolean;
+    isDetached: boolean;
 };
 export type RegisterWords = {
     /**

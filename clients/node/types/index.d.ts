@@ -28,6 +28,7 @@ export type Target = import('./signalling.js').Target;
 export { connect, Client } from "./client.js";
 export { Message, Part } from "./content.js";
 export { Context, currentContext } from "./context.js";
+export { Delegated, outOfOrder } from "./delegating.js";
 export { AbortedError, AgentError, AlreadyExistsError, CancelledCallError, DeadlineExceededError, ErrorCode, FailedPreconditionError, InternalError, Interrupted, InvalidArgumentError, NotFoundError, PermissionDeniedError, RemoteCause, ResourceExhaustedError, UnauthenticatedError, UnavailableError, UnimplementedError } from "./errors.js";
 export { local, LocalClient } from "./local.js";
 export { Exchange, Reply } from "./reply.js";

@@ -9,6 +9,14 @@
  */
 export class Reply<T = any> implements AsyncIterable<T> {
     /**
+     * The library's side of a reply.
+     *
+     * @internal
+     * @param {Reply} reply
+     * @returns {OwnCall}
+     */
+    static callOf(reply: Reply): OwnCall;
+    /**
      * Made by `client.stream`.
      *
      * @param {OwnCall} call

@@ -10,6 +10,7 @@
  * @property {number} deadline In `performance.now()`, or 0.
  * @property {boolean} isOpen The caller sends messages of its own behind the first.
  * @property {boolean} isHeld Nothing comes until the first credit: its window is 0 until then.
+ * @property {boolean} isDelegated It was made to be spliced.
  * @property {number} window
  * @property {HostedCall | undefined} parent
  */
@@ -18,10 +19,13 @@
  * @param {string} to
  * @param {unknown} body
  * @param {StreamOptions} options
- * @param {boolean} [isOpen]
+ * @param {{ isOpen?: boolean, isDelegated?: boolean }} [kind]
  * @returns {Request}
  */
-export function requestOf(client: Verbs, to: string, body: unknown, options: StreamOptions, isOpen?: boolean | undefined): Request;
+export function requestOf(client: Verbs, to: string, body: unknown, options: StreamOptions, kind?: {
+    isOpen?: boolean | undefined;
+    isDelegated?: boolean | undefined;
+} | undefined): Request;
 /**
  * @param {unknown} body
  * @param {CallWords} options
@@ -46,10 +50,13 @@ export function parentFor(client: Verbs, context: Context | undefined, given: Co
 /**
  * Throws InvalidArgumentError for a message that no one frame holds.
  *
- * @param {Verbs} client
+ * @param {{ connection: Connection | undefined }} client
  * @param {Encoded} message
  */
-export function checkFits(client: Verbs, message: Encoded): void;
+export function checkFits(client: {
+    connection: Connection | undefined;
+}, message: Encoded): void;
+/** @typedef {import('./connection.js').Connection} Connection */
 /** @typedef {import('./header.js').CallWords} CallWords */
 /** @typedef {import('./hosted-call.js').HostedCall} HostedCall */
 /** @typedef {import('./options.js').StreamOptions} StreamOptions */
@@ -83,9 +90,14 @@ export type Request = {
      * Nothing comes until the first credit: its window is 0 until then.
      */
     isHeld: boolean;
+    /**
+     * It was made to be spliced.
+     */
+    isDelegated: boolean;
     window: number;
     parent: HostedCall | undefined;
 };
+export type Connection = import('./connection.js').Connection;
 export type CallWords = import('./header.js').CallWords;
 export type HostedCall = import('./hosted-call.js').HostedCall;
 export type StreamOptions = import('./options.js').StreamOptions;

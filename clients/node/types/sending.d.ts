@@ -65,6 +65,22 @@ export class Sending {
      */
     sendPart({ content, type }: Part): Promise<void>;
     /**
+     * Sends one whole message that need not wait for what is spliced before it.
+     *
+     * @param {Encoded} message
+     */
+    sendUnordered(message: Encoded): Promise<void>;
+    /**
+     * Puts the replies of another call at this place; with `isEnd` they are the rest of all.
+     *
+     * @param {OwnCall} call
+     * @param {{ isEnd?: boolean, isUnordered?: boolean }} how
+     */
+    splice(call: OwnCall, { isEnd, isUnordered }: {
+        isEnd?: boolean;
+        isUnordered?: boolean;
+    }): Promise<void>;
+    /**
      * Sends an error at this position, which ends an open message; the stream goes on.
      *
      * @param {AgentError} error
@@ -84,6 +100,7 @@ export class Sending {
     #private;
 }
 export type AgentError = import('./errors.js').AgentError;
+export type OwnCall = import('./calls.js').OwnCall;
 export type Connection = import('./connection.js').Connection;
 export type Part = import('./content.js').Part;
 import { Encoded } from "./content.js";

@@ -41,6 +41,14 @@ export class Verbs {
      */
     stream(to: string, body?: unknown, options?: import("./options.js").StreamOptions | undefined): Reply;
     /**
+     * @internal
+     * @param {string} to
+     * @param {unknown} body
+     * @param {StreamOptions} options
+     * @returns {Delegated}
+     */
+    delegate(to: string, body: unknown, options: StreamOptions): Delegated;
+    /**
      * Opens a call in both directions: `send` messages, `end` the input, iterate over the reply.
      *
      * @param {string} to
@@ -120,6 +128,7 @@ export type SubscribeOptions = import('./topics.js').SubscribeOptions;
 import { OwnCall } from "./calls.js";
 import { TopicReader } from "./topics.js";
 import { Reply } from "./reply.js";
+import { Delegated } from "./delegating.js";
 import { Exchange } from "./reply.js";
 import { Subscription } from "./topics.js";
 import { Watch } from "./discovery.js";

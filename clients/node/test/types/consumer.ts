@@ -1,6 +1,7 @@
 // A program against the package's exports: what must type check does, what must not does not.
 import {
   connect,
+  outOfOrder,
   AgentError,
   ErrorCode,
   Interrupted,
@@ -11,6 +12,7 @@ import {
   type CallOptions,
   type Change,
   type Context,
+  type Delegated,
   type Operations,
   type Reply,
   type Signal,
@@ -82,6 +84,14 @@ export async function main(signal: AbortSignal): Promise<void> {
   }, {
     onInterrupt: (payload: string, context) => console.log(payload, context.address),
     onSignal: async (name: string, payload: { x: number }, signal: Signal) => payload.x,
+  });
+  await client.register('front', (text: string, context): Delegated<string> => {
+    return context.delegate('back', text, { lazy: true, signal: context.signal });
+  });
+  await client.register('report', async function* report(text: string, context: Context) {
+    yield context.delegate('search', text);
+    yield outOfOrder('urgent');
+    return context.delegate('summary', text);
   });
   await client.interrupt({ run: 'r' }, 'be brief', { timeoutMs: 1000, ack: false });
   await client.signal('counter:a', 'steer.note');

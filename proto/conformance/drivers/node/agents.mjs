@@ -107,14 +107,37 @@ function fail(fruit) {
   throw new Error(`no price for ${fruit}`, { cause: new RangeError('unknown fruit') });
 }
 
+function words(text) {
+  return text.split(/\s+/).filter((word) => word !== '');
+}
+
 async function* relay({ path: [first, ...rest], text, mark }, context) {
   if (first === undefined) {
-    yield* text.split(/\s+/).filter((word) => word !== '');
+    yield* words(text);
     return;
   }
   for await (const word of context.stream(first, { path: rest, text, mark })) {
     yield `${LANGUAGE}>${word}`;
   }
+}
+
+async function* delegate({ path: [first, ...rest], text, mark }, context) {
+  if (first === undefined) {
+    yield* words(text);
+    return;
+  }
+  yield `${LANGUAGE}>`;
+  yield context.delegate(first, { path: rest, text, mark });
+  yield `<${LANGUAGE}`;
+}
+
+async function* handOver({ path: [first, ...rest], text, mark }, context) {
+  if (first === undefined) {
+    yield* words(text);
+    return undefined;
+  }
+  yield `${LANGUAGE}>`;
+  return context.delegate(first, { path: rest, text, mark });
 }
 
 async function slow(milliseconds, { signal }) {
@@ -133,6 +156,8 @@ export function fixedAgents(emit) {
     hang: { target: (_, context) => hang(emit)(context) },
     fail: { target: fail },
     relay: { target: relay },
+    delegate: { target: delegate },
+    hand_over: { target: handOver },
     slow: { target: slow },
   };
 }

@@ -121,6 +121,7 @@ export class Callers {
       call: (command, signal) => this.#call(command, signal),
       stream: (command) => this.#start('stream', command),
       open: (command) => this.#start('open', command),
+      delegate: (command) => this.#delegate(command),
       next: (command, signal) => this.#reading(command, signal).next(),
       next_part: (command, signal) => this.#reading(command, signal).nextPart(),
       rest: (command, signal) => this.#reading(command, signal).rest(),
@@ -172,6 +173,18 @@ export class Callers {
     this.#streams.set(command.as, new Reading(reply, exchange, abort));
   }
 
+  async #delegate(command) {
+    const abort = new AbortController();
+    const { parent, ...options } = this.#options({ ...command, under: command.call }, abort.signal);
+    const reply = parent.delegate(command.to, bodyOf(command.body), options);
+    this.#streams.set(command.as, new Reading(reply, undefined, abort));
+  }
+
+  /** The reply of a call that is open here. */
+  reply(name) {
+    return this.#streams.get(name).reply;
+  }
+
   async #put(command, signal) {
     await this.#streams.get(command.of).exchange.send(messageOf(command.body), { signal });
   }
@@ -187,7 +200,7 @@ export class Callers {
     const what = command.do === 'signal' ? [name] : [];
     if (of === undefined) what.unshift(run === undefined ? to : { run });
     const client = this.#clients.get(command.client);
-    const sender = of === undefined ? client : this.#streams.get(of).reply;
+    const sender = of === undefined ? client : this.reply(of);
     await sender[command.do](...what, bodyOf(command.body), options);
   }
 

@@ -18,7 +18,7 @@ class Driver {
   #commands;
 
   constructor() {
-    const scripted = new ScriptedCalls(emit);
+    const scripted = new ScriptedCalls(emit, (name) => callers.reply(name));
     const callers = new Callers(this.#clients, (name) => scripted.context(name));
     this.#agents = { ...fixedAgents(emit), ...scripted.agents };
     this.#commands = {

@@ -6,6 +6,7 @@ import {
   InternalError,
   Interrupted,
   Message,
+  outOfOrder,
 } from '../../../../clients/node/src/index.js';
 import { bodyOf, messageJson, messageOf, partOf } from './values.mjs';
 
@@ -20,13 +21,15 @@ class ScriptedCall {
   #forwarded;
   #asked;
   #isOver = false;
+  #replies;
   #goesOn;
   #escaping;
   #ended;
   #end;
 
-  constructor(name, messages, context, { stubborn = false, interrupts }, emit) {
+  constructor(name, messages, context, { stubborn = false, interrupts }, { emit, replies }) {
     this.name = name;
+    this.#replies = replies;
     this.context = context;
     this.#messages = messages;
     this.#isStubborn = stubborn;
@@ -121,7 +124,14 @@ class ScriptedCall {
   #perform(step) {
     switch (step.do) {
       case 'reply':
-        return { value: step.part ? partOf(step.body) : messageOf(step.body), done: false };
+        return { value: replyOf(step), done: false };
+      case 'splice': {
+        const reply = this.#replies(step.of);
+        return { value: step.unordered ? outOfOrder(reply) : reply, done: false };
+      }
+      case 'hand_off':
+        this.#over();
+        return { value: this.#replies(step.of), done: true };
       case 'answer':
         this.#isOver = true;
         if (step.body === undefined) return this.#over();
@@ -172,12 +182,15 @@ class ScriptedCall {
 /** All calls of scripted agents. */
 export class ScriptedCalls {
   #emit;
+  #replies;
   #calls = new Map();
   #callNumber = 0;
   #instanceNumber = 0;
 
-  constructor(emit) {
+  /** What calls opened here answer is found by their names with `replies`. */
+  constructor(emit, replies) {
     this.#emit = emit;
+    this.#replies = replies;
     const step = (command) => this.#call(command).step(command);
     this.commands = {
       input: (command) => this.#call(command).input(),
@@ -186,6 +199,8 @@ export class ScriptedCalls {
       fail: step,
       fail_at: step,
       forward: step,
+      splice: step,
+      hand_off: step,
     };
     this.agents = {
       scripted: (command) => ({
@@ -256,12 +271,20 @@ export class ScriptedCalls {
 
   async #handle(messages, context, command, instance) {
     const name = `h${(this.#callNumber += 1)}`;
-    const call = new ScriptedCall(name, messages, context, command, this.#emit);
+    const call = new ScriptedCall(name, messages, context, command, {
+      emit: this.#emit,
+      replies: this.#replies,
+    });
     this.#calls.set(name, call);
     call.ended.then(() => this.#calls.delete(name));
     this.#emit(calledJson(call, await call.first(), instance));
     return call;
   }
+}
+
+function replyOf({ body, part, unordered }) {
+  if (part) return partOf(body);
+  return unordered ? outOfOrder(messageOf(body)) : messageOf(body);
 }
 
 function chosen({ code, reason, message, details }) {
