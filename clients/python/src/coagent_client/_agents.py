@@ -7,7 +7,7 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, get_args, get_origin, overload
 
 from ._content import Message, encode_json
@@ -15,6 +15,7 @@ from ._context import Context
 from ._errors import UnimplementedError
 from ._receiving import message_of, value_of
 from ._schema import Schema, converter, hint_name, schema_of
+from ._validation import Check, input_converter, output_check
 from ._wire import Fields
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,30 +31,46 @@ _STREAMS: tuple[Any, ...] = (
 )
 _INPUT_STREAMS: tuple[Any, ...] = (collections.abc.AsyncIterator, collections.abc.AsyncIterable)
 
+_BYTES = schema_of(bytes)
+
 REQUIRED = inspect.Parameter.empty
 COROUTINE, ASYNC_GENERATOR, FUNCTION, GENERATOR = "coroutine", "async generator", "function", "gen"
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
-    name: str
-    description: str
+class Declared:
+    """What is said of an operation besides its function; what is not said is read off that."""
+
+    name: str = ""
+    description: str = ""
+    validate: bool | None = None
+    input: Schema | None = None
+    output: Schema | None = None
 
 
 @overload
 def operation(target: F, /) -> F: ...
 @overload
-def operation(target: str | None = None, /, *, description: str = "") -> Callable[[F], F]: ...
-def operation(target: Any = None, /, *, description: str = "") -> Any:
+def operation(
+    target: str | None = None,
+    /,
+    *,
+    description: str = "",
+    validate: bool | None = None,
+    input: Schema | None = None,
+    output: Schema | None = None,
+) -> Callable[[F], F]: ...
+def operation(target: Any = None, /, **options: Any) -> Any:
     """Marks a method of an agent class as an operation.
 
     It handles messages of the type named here, else of its input's class name, else of its own
-    name: `@operation`, `@operation("ChatMessage")`.
+    name: `@operation`, `@operation("ChatMessage")`. `input` and `output` are JSON Schemas, else
+    those of its hints; `validate` checks each message against them, as that of `register` does.
     """
-    name = target if isinstance(target, str) else ""
+    declared = Declared(target if isinstance(target, str) else "", **options)
 
     def mark(function: F) -> F:
-        setattr(function, _MARK, _Mark(name, description))
+        setattr(function, _MARK, declared)
         return function
 
     return mark(target) if callable(target) else mark
@@ -75,6 +92,8 @@ class OperationSpec:
     """What stands for the body if the call has no content; `REQUIRED` if nothing does."""
     input: Schema | None
     output: Schema | None
+    check: Check | None
+    """Raises for what it must not answer."""
 
     @property
     def takes_body(self) -> bool:
@@ -92,15 +111,24 @@ class OperationSpec:
 class AgentSpec:
     """The operations of an agent, and the class of its sessions if it has one."""
 
-    def __init__(self, target: Callable[..., Any], names: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        target: Callable[..., Any],
+        names: Mapping[str, Any] | None = None,
+        declared: Declared | None = None,
+    ) -> None:
         self.cls: type | None = target if isinstance(target, type) else None
         cls: Any = self.cls
         self.description = inspect.getdoc(target) or ""
+        declared = declared or Declared()
         if cls is None:
-            self.operations = [_read(target, None, "", self.description, names)]
+            declared = replace(declared, description=self.description)
+            self.operations = [_read(target, None, declared, names)]
         else:
+            if declared.input is not None or declared.output is not None:
+                raise TypeError(f"{cls.__name__}: its operations have schemas of their own")
             self.operations = [
-                _read(function, cls, mark.name, mark.description, names)
+                _read(function, cls, _with_default(mark, declared.validate), names)
                 for function, mark in _marked(cls)
             ]
             if not self.operations:
@@ -145,12 +173,16 @@ class AgentSpec:
         return encode_json(listed)
 
 
-def _marked(cls: type) -> list[tuple[Callable[..., Any], _Mark]]:
-    found: dict[str, tuple[Callable[..., Any], _Mark]] = {}
+def _with_default(declared: Declared, validate: bool | None) -> Declared:
+    return replace(declared, validate=validate if declared.validate is None else declared.validate)
+
+
+def _marked(cls: type) -> list[tuple[Callable[..., Any], Declared]]:
+    found: dict[str, tuple[Callable[..., Any], Declared]] = {}
     for base in reversed(cls.__mro__):
         for name, member in vars(base).items():
             mark = getattr(member, _MARK, None)
-            if isinstance(mark, _Mark):
+            if isinstance(mark, Declared):
                 found[name] = (member, mark)
             else:
                 found.pop(name, None)
@@ -160,8 +192,7 @@ def _marked(cls: type) -> list[tuple[Callable[..., Any], _Mark]]:
 def _read(
     function: Callable[..., Any],
     cls: type | None,
-    name: str,
-    description: str,
+    declared: Declared,
     names: Mapping[str, Any] | None,
 ) -> OperationSpec:
     hints = hints_of(function, names)
@@ -195,17 +226,29 @@ def _read(
             default = parameter.default
     kind = _kind(function)
     has_input = body_hint is not REQUIRED
-    return OperationSpec(
-        name=name or (hint_name(body_hint) if has_input else "") or name_of(function),
-        description=description or inspect.getdoc(function) or "",
+    derived = schema_of(_described(body_hint)) if has_input else None
+    spec = OperationSpec(
+        name=declared.name or (hint_name(body_hint) if has_input else "") or name_of(function),
+        description=declared.description or inspect.getdoc(function) or "",
         function=function,
         kind=kind,
         arguments=tuple(arguments),
         convert=message_converter(body_hint if has_input else Any),
         default=default,
-        input=schema_of(_described(body_hint)) if has_input else None,
-        output=_output(hints, kind),
+        input=derived if declared.input is None else declared.input,
+        output=_output(hints, kind) if declared.output is None else declared.output,
+        check=None,
     )
+    return _validated(spec, declared) if declared.validate else spec
+
+
+def _validated(spec: OperationSpec, declared: Declared) -> OperationSpec:
+    """The operation, with what comes and goes checked. Bytes by their hint are no JSON."""
+    if spec.input and (declared.input is not None or spec.input != _BYTES):
+        spec = replace(spec, convert=input_converter(spec.input, spec.convert))
+    if spec.output and (declared.output is not None or spec.output != _BYTES):
+        spec = replace(spec, check=output_check(spec.output))
+    return spec
 
 
 def message_converter(hint: Any) -> Callable[[Fields, bytes], Any]:

@@ -281,32 +281,24 @@ class Connection(asyncio.Protocol):
                 self._flush()
 
     def _control(self, op: str, ident: int, fields: Fields, content: bytes) -> None:
-        endpoint = self.open.get(ident)
-        if op == "credit":
-            if endpoint is not None:
+        if op in ("credit", "ok", "cancel"):
+            endpoint = self.open.get(ident)
+            if endpoint is None:
+                self._was_opened(ident)
+            elif op == "credit":
                 size = fields.get("bytes")
                 endpoint.on_credit(size if type(size) is int else 0)
-            else:
-                self._was_opened(ident)
-        elif op == "error":
-            self._on_error(ident, endpoint, fields)
-        elif op == "ok":
-            if endpoint is not None:
+            elif op == "ok":
                 endpoint.on_ok()
             else:
-                self._was_opened(ident)
-        elif op == "cancel":
-            if endpoint is not None:
                 endpoint.on_cancel(str(fields.get("reason", "")))
-            else:
-                self._was_opened(ident)
+        elif op == "error":
+            self._on_error(ident, self.open.get(ident), fields)
         elif op == "ping":
             self.write('{"op":"pong"}')
         elif op == "signal":
             about = fields.get("call")
-            if type(about) is int and not self._was_opened(about):
-                return
-            if self._takes(ident):
+            if (about is None or self._was_opened(about)) and self._takes(ident):
                 self._owner.signalled(self, ident, fields, content)
         elif op == "close":
             if self._takes(ident):

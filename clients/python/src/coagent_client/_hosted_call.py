@@ -26,6 +26,7 @@ from ._receiving import MessageReader, Receiving, value_of
 from ._replying import AFTER, BEFORE, RUNNING, Replying
 from ._sending import Sending
 from ._threads import GeneratorThread, run_in_thread
+from ._validation import Check
 from ._wire import WINDOW_DEFAULT, Fields
 
 if TYPE_CHECKING:
@@ -266,6 +267,11 @@ class HostedCall:
         if operation.default is not REQUIRED and not content and not fields.get("type"):
             return operation.default
         return operation.convert(fields, content)
+
+    @property
+    def check(self) -> Check | None:
+        """Raises for what the operation must not answer."""
+        return self._operation.check if self._operation is not None else None
 
     # Running
 

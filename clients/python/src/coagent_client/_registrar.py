@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._address import quoted_address
-from ._agents import AgentSpec
+from ._agents import AgentSpec, Declared
 from ._connection import Connection
 from ._errors import AgentError, AlreadyExistsError, InvalidArgumentError
 from ._hooks import method_hooks, read_hooks
@@ -43,6 +43,9 @@ class Registrar:
         make: Callable[..., Any] | None = None,
         on_interrupt: Callable[..., Any] | None = None,
         on_signal: Callable[..., Any] | None = None,
+        validate: bool = False,
+        input: Mapping[str, Any] | None = None,
+        output: Mapping[str, Any] | None = None,
         names: Mapping[str, Any] | None = None,
     ) -> Registration:
         """Hosts an agent here: a function, or a class with one instance per session.
@@ -53,7 +56,9 @@ class Registrar:
         source `s` comes to its session `s`, as one that nobody answers. `make` makes the
         instances of a class. `on_interrupt(payload)` is called, beside the code, when a call of
         the agent is interrupted, `on_signal(name, payload)` for its own signals; each may take a
-        Context or a Signal too, and a class has them as methods.
+        Context or a Signal too, and a class has them as methods. `input` and `output` are the
+        JSON Schemas of a function, else those of its hints; with `validate` each message is
+        checked against them, those that come before the code sees them.
         `names` is where the hints' names are looked up besides the function's module (the locals
         of whoever calls this).
         """
@@ -63,7 +68,12 @@ class Registrar:
         if any(each.name == name for each in self._registrations):
             raise AlreadyExistsError(f"{name} is registered here", reason="name_registered")
         names = names if names is not None else sys._getframe(1).f_locals
-        spec = AgentSpec(target, names)
+        declared = Declared(
+            validate=validate,
+            input=None if input is None else dict(input),
+            output=None if output is None else dict(output),
+        )
+        spec = AgentSpec(target, names, declared)
         registration = Registration(
             self,
             name,

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Any
 
-from ._content import Message, Part, encode
+from ._content import Encoded, Message, Part, encode
 from ._delegated import PLACED, Handoff, OutOfOrder
 from ._errors import AgentError
 from ._reply import Reply
@@ -46,6 +46,7 @@ class Replying:
     async def answer(self, value: Any) -> None:
         """Sends what a function returned, the last or all of the reply."""
         if value is None:
+            self._encoded(None)
             self._sending.end()
         elif isinstance(value, Reply):
             await self.put(Handoff(value))
@@ -55,7 +56,7 @@ class Replying:
             await self.put(value)
             await self.finish()
         else:
-            message = encode(value)
+            message = self._encoded(value)
             if not self._sending.try_send(message, end=True):
                 await self._sending.send(message, end=True)
 
@@ -97,9 +98,17 @@ class Replying:
         if isinstance(item, PLACED) and not is_plain(item):
             await self._place(item)
             return
-        message = encode(item)
+        message = self._encoded(item)
         if not self._sending.try_send(message):
             await self._sending.send(message)
+
+    def _encoded(self, value: Any) -> Encoded:
+        """A message of the agent's own, which its operation may have checked."""
+        message = encode(value)
+        check = self._call.check
+        if check is not None:
+            check(message)
+        return message
 
     async def _place(self, item: Any) -> None:
         if isinstance(item, Part):
@@ -111,7 +120,7 @@ class Replying:
             if isinstance(item.value, Reply):
                 await self._pass_on(item.value, is_ordered=False)
             else:
-                await self._sending.send_aside(encode(item.value))
+                await self._sending.send_aside(self._encoded(item.value))
         elif isinstance(item, Handoff):
             await self._pass_on(item.reply, is_last=True)
         else:
