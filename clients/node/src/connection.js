@@ -290,13 +290,13 @@ export class Connection {
   #control(op, id, header) {
     switch (op) {
       case 'credit':
-        return this.#endpoint(id)?.onCredit(header.bytes);
+        return this.endpoint(id)?.onCredit(header.bytes);
       case 'error':
         return this.#onError(id, header);
       case 'ok':
-        return this.#endpoint(id)?.onOk();
+        return this.endpoint(id)?.onOk();
       case 'cancel':
-        return this.#endpoint(id)?.onCancel(header.reason);
+        return this.endpoint(id)?.onCancel(header.reason);
       case 'ping':
         this.write('{"op":"pong"}');
         return undefined;
@@ -316,8 +316,12 @@ export class Connection {
     }
   }
 
-  /** @param {number} id */
-  #endpoint(id) {
+  /**
+   * What an open id stands for; none for one that has ended. One that never was is fatal.
+   *
+   * @param {number} id
+   */
+  endpoint(id) {
     const endpoint = this.open.get(id);
     if (endpoint === undefined) this.#checkLate(id);
     return endpoint;
@@ -329,7 +333,7 @@ export class Connection {
    */
   #onError(id, header) {
     if (id !== 0) {
-      this.#endpoint(id)?.onError(errorFrom(header), header.more);
+      this.endpoint(id)?.onError(errorFrom(header), header.more);
     } else if (!HARMLESS.has(header.reason) || !this.isWelcome) {
       // The connection's fault: the sidecar closes now, and this says why.
       this.#fault = errorFrom(header);

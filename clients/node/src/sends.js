@@ -98,7 +98,8 @@ export async function post(client, post) {
   const until = performance.now() + post.answerMs;
   for (let attempt = 0; ; attempt += 1) {
     if (signal?.aborted) throw notSent(signal, address);
-    const connection = await usable(client, post, until);
+    // Without a wait where none is needed: what is asked for next goes behind it.
+    const connection = usable(client, post) ?? (await nextUsable(client, post, until));
     if (parent !== undefined && parent.connection !== connection) throw parentLost();
     let header = post.rest;
     if (op === 'signal' && !connection.features.includes('signals')) throw noSignals();
@@ -130,25 +131,35 @@ export async function post(client, post) {
 }
 
 /**
- * A connection that takes it: one that drains takes only signals, and what serves a call of its
+ * The connection, if it takes it: one that drains takes only signals, and what serves a call of its
  * own.
+ *
+ * @param {Verbs} client
+ * @param {Post} post
+ * @returns {Connection | undefined}
+ */
+function usable({ connection }, { op, parent }) {
+  if (connection === undefined || !connection.isOpen) return undefined;
+  const isFit = !connection.isDraining || op === 'signal' || parent !== undefined;
+  return isFit ? connection : undefined;
+}
+
+/**
+ * The next connection that does.
  *
  * @param {Verbs} client
  * @param {Post} post
  * @param {number} until
  * @returns {Promise<Connection>}
  */
-async function usable(client, { op, parent, address, signal }, until) {
-  const takesDraining = op === 'signal' || parent !== undefined;
-  /** @param {Connection} connection */
-  const isFit = (connection) => connection.isOpen && (takesDraining || !connection.isDraining);
-  const { connection } = client;
-  if (connection !== undefined && isFit(connection)) return connection;
-  const given = new AbortController();
+async function nextUsable(client, post, until) {
+  const stop = new AbortController();
+  const isFit = () => usable(client, post) !== undefined;
   try {
-    return await bounded(client.connected(given.signal, isFit), until, signal, address);
+    const connected = client.connected(stop.signal, isFit);
+    return await bounded(connected, until, post.signal, post.address);
   } finally {
-    given.abort();
+    stop.abort();
   }
 }
 

@@ -53,10 +53,9 @@ export function signalled(hosting, connection, id, header, bytes, start, end) {
     const payload = isEmpty ? undefined : decode(bytes, start, end, header.contentType);
     const signal = new Signal(header, payload);
     if (signal.name === 'interrupt') {
+      const call = handledCall(connection, header);
       connection.write(ok);
-      const { contentType, sender } = signal;
-      const interrupted = new Interrupted(payload, contentType, sender);
-      handledCall(connection, header)?.interrupt(interrupted);
+      call?.interrupt(new Interrupted(payload, signal.contentType, signal.sender));
       return;
     }
     take(hosting, connection, header, signal).then(
@@ -89,7 +88,7 @@ async function take(hosting, connection, header, signal) {
  */
 function handledCall(connection, { call }) {
   if (call === 0) return undefined;
-  return /** @type {HostedCall | undefined} */ (connection.open.get(call));
+  return /** @type {HostedCall | undefined} */ (connection.endpoint(call));
 }
 
 /**

@@ -209,3 +209,13 @@ test('a watch that waits for a connection ends with the client', async () => {
     await refusal;
   });
 });
+
+test('what is asked for behind a send goes behind it', async () => {
+  await linked(async (client, peer) => {
+    client.send('a:s', 1, { ack: false });
+    client.send('a:s', 2).catch(() => {});
+    client.signal('a:s', 'x.y').catch(() => {});
+    client.stream('a:s', 3);
+    for (const op of ['send', 'send', 'signal', 'call']) await peer.next(op);
+  });
+});

@@ -184,6 +184,14 @@ test('a call that has ended counts as told', async () => {
   });
 });
 
+test('a signal for a call that never was is not to be trusted', async () => {
+  await hosting({ a: () => 1 }, async (peer) => {
+    peer.signal('interrupt', { call: 8 });
+    assert.equal((await peer.next('error')).reason, 'bad_id');
+    await peer.ended();
+  });
+});
+
 test('a hook is told beside the call, which is not disturbed', async () => {
   const told = deferred();
   const gate = deferred();

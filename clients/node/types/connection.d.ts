@@ -89,6 +89,12 @@ export class Connection {
         retry?: boolean | undefined;
         isMore?: boolean | undefined;
     } | undefined): void;
+    /**
+     * What an open id stands for; none for one that has ended. One that never was is fatal.
+     *
+     * @param {number} id
+     */
+    endpoint(id: number): import("./endpoint.js").Endpoint | undefined;
     #private;
 }
 export type Endpoint = import('./endpoint.js').Endpoint;
