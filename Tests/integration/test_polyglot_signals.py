@@ -35,6 +35,11 @@ def hosted(pair: tuple[Peer, Peer]) -> Iterator[Hosted]:
         yield lambda *agent, **options: agents.enter_context(hosting(pair[1], *agent, **options))
 
 
+def after(fleet: Fleet, peer: Peer) -> Peer:
+    """Who comes next, of those that signal."""
+    return fleet[SIGNALLING[(SIGNALLING.index(peer.language) + 1) % len(SIGNALLING)]]
+
+
 def begun(caller: Peer, host: Peer, address: str, word: str) -> tuple[Fields, Reply]:
     """A call whose first message was read: how it is called by its host, and its reply."""
     reply = caller.stream(address, {"text": word})
@@ -77,17 +82,17 @@ def test_who_does_nothing_about_it_ends_as_interrupted(
     assert (failed.code, failed.reason) == ("aborted", "interrupted")
 
 
-def test_an_interrupted_call_still_has_its_deadline(
-    pair: tuple[Peer, Peer], hosted: Hosted
-) -> None:
-    caller, host = pair
-    session = f"{hosted(interrupts='go_on')}:s"
-    late = caller.call(session, {"text": "late"}, timeout_ms=1500)
-    called = host.called(session)
-    caller.signal("interrupt", to=session, body={"text": "now"}).result()
-    assert host.event("interrupted", call=called["call"])["message"]["text"] == "now"
-    host.event("cancelled", call=called["call"])
-    assert refusal(late).code == "deadline_exceeded"
+@pytest.mark.parametrize("language", SIGNALLING)
+def test_an_interrupted_call_still_has_its_deadline(fleet: Fleet, language: str) -> None:
+    host = fleet[language]
+    caller = after(fleet, host)
+    with hosting(host, interrupts="go_on") as name:
+        late = caller.call(f"{name}:s", {"text": "late"}, timeout_ms=1500)
+        called = host.called(f"{name}:s")
+        caller.signal("interrupt", to=f"{name}:s", body={"text": "now"}).result()
+        assert host.event("interrupted", call=called["call"])["message"]["text"] == "now"
+        host.event("cancelled", call=called["call"])
+        assert refusal(late).code == "deadline_exceeded"
 
 
 def test_a_hook_is_called_beside_an_agent_that_waits_for_its_reader(
@@ -189,8 +194,8 @@ def test_an_interrupted_agent_interrupts_nothing_below_it_but_ends_what_it_waits
     fleet: Fleet, language: str
 ) -> None:
     front = fleet[language]
-    back = fleet.after(front)
-    caller = fleet.after(back)
+    back = after(fleet, front)
+    caller = after(fleet, back)
     with hosting(front, interrupts="go_on") as name, hosting(back) as below:
         reply = caller.stream(name, {"text": "x"})
         called = front.called(name)
