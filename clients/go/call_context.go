@@ -15,9 +15,9 @@ import (
 type callContext struct {
 	call     *hostedCall
 	deadline time.Time // Zero without one.
-	done     chan struct{}
 
-	mu          sync.Mutex
+	mu          sync.Mutex    // Guards what follows.
+	done        chan struct{} // Nil until somebody asks.
 	err         error
 	cause       error
 	inner       context.Context // Ends with it, and knows the cause; nil until somebody asks.
@@ -26,9 +26,12 @@ type callContext struct {
 
 type requestKey struct{}
 
-func (c *callContext) init(call *hostedCall, deadline time.Time) {
-	c.call, c.deadline, c.done = call, deadline, make(chan struct{})
-}
+// closedDone is of the contexts that ended before anybody asked.
+var closedDone = func() chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
+}()
 
 // deadlineAfter is when a call's time is over; zero where it has none.
 func deadlineAfter(timeoutMS int64) time.Time {
@@ -46,7 +49,11 @@ func (c *callContext) end(err, cause error) {
 		return
 	}
 	c.err, c.cause = err, cause
-	close(c.done)
+	if c.done == nil {
+		c.done = closedDone
+	} else {
+		close(c.done)
+	}
 	if c.inner != nil {
 		c.cancelInner(cause)
 	}
@@ -67,7 +74,14 @@ func (c *callContext) known() context.Context {
 
 func (c *callContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
 
-func (c *callContext) Done() <-chan struct{} { return c.done }
+func (c *callContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
+		c.done = make(chan struct{})
+	}
+	return c.done
+}
 
 func (c *callContext) Err() error {
 	c.mu.Lock()

@@ -75,8 +75,8 @@ func newHostedCall(
 		h.input.end(nil)
 	}
 	deadline := deadlineAfter(header.Integer(wire.TimeoutMS))
-	h.ctx.init(h, deadline)
-	h.lasting.init(h, deadline)
+	h.ctx.call, h.ctx.deadline = h, deadline
+	h.lasting.call, h.lasting.deadline = h, deadline
 	return h
 }
 
@@ -140,8 +140,8 @@ func (h *hostedCall) stop(reason *Error) {
 }
 
 func (h *hostedCall) endContexts(err, cause error) {
+	h.lasting.end(err, cause) // First: it tells what the error of a function is about that ctx ends.
 	h.ctx.end(err, cause)
-	h.lasting.end(err, cause)
 }
 
 func (h *hostedCall) grant(bytes int64, _ int) {
