@@ -10,6 +10,7 @@ from ._agents import operation
 from ._client import Client, connect
 from ._content import Message, Part
 from ._context import Context, current_context
+from ._deferred import Deferred
 from ._delegated import Delegated, handoff, out_of_order
 from ._discovery import AgentCard, Change, Operation, Watch
 from ._errors import (
@@ -50,6 +51,7 @@ __all__ = [
     "Client",
     "Context",
     "DeadlineExceededError",
+    "Deferred",
     "Delegated",
     "Exchange",
     "FailedPreconditionError",

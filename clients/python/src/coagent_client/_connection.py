@@ -156,6 +156,11 @@ class Connection(asyncio.Protocol):
         """Welcome and not yet lost."""
         return self.is_welcome and self.error is None
 
+    @property
+    def takes_new(self) -> bool:
+        """What is registered now is not for the next connection."""
+        return self.error is None and not self.is_draining
+
     def _end(self, error: AgentError) -> None:
         self.error = error
         self._hello_timer.cancel()

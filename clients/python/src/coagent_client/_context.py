@@ -13,6 +13,7 @@ from ._receiving import MessageReader, message_of
 from ._wire import Fields
 
 if TYPE_CHECKING:
+    from ._deferred import Deferred
     from ._delegated import Delegated
     from ._hosted_call import HostedCall
     from ._interrupts import Interrupted
@@ -118,6 +119,16 @@ class Context:
         """The newest interrupt of this call, or None. For plain functions to look at; others
         are told, see `interruptible`."""
         return self._call.interrupted
+
+    def defer(self) -> Deferred:
+        """The reply, to be finished by whichever task, and whenever: what the function returns
+        does not end it."""
+        return self._call.on_loop(self._call.defer)
+
+    def in_session(self, name: str) -> str:
+        """Another agent's address, in this call's session: `name:session`, or `name` if this call
+        has none."""
+        return f"{name}:{self.session}" if self.session else name
 
     def interruptible(self) -> Interruptible:
         """`async with context.interruptible():` an interrupt ends this block with `Interrupted`.

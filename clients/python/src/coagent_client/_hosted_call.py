@@ -6,8 +6,6 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError as CancelledFuture
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
@@ -20,12 +18,13 @@ from ._agents import (
 )
 from ._calls import OwnCall
 from ._context import Context, current
-from ._errors import AgentError, CancelledCallError
+from ._deferred import Deferred, Later
+from ._errors import AgentError, CancelledCallError, FailedPreconditionError
 from ._interrupts import Interrupted, Interruptible, cancel_once
 from ._receiving import MessageReader, Receiving, value_of
 from ._replying import AFTER, BEFORE, RUNNING, Replying
 from ._sending import Sending
-from ._threads import GeneratorThread, run_in_thread
+from ._threads import CancelledWait, GeneratorThread, Waits, run_in_thread
 from ._validation import Check
 from ._wire import WINDOW_DEFAULT, Fields
 
@@ -40,7 +39,6 @@ T = TypeVar("T")
 log = logging.getLogger("coagent_client")
 
 _ENDED = CancelledCallError("the call has ended", reason="cancelled")
-_waits_lock = threading.Lock()
 
 
 class HostedCall:
@@ -65,6 +63,7 @@ class HostedCall:
         "is_begun",
         "is_cancelled",
         "is_ended",
+        "later",
         "loop",
         "registration",
         "replying",
@@ -110,10 +109,20 @@ class HostedCall:
         """Of an agent that is a class, once its instance is made."""
         self._failure: BaseException | None = None
         self._pump: GeneratorThread | None = None
-        self._waits: set[Future[Any]] = set()
+        self._waits = Waits()
+        self.later: Later | None = None
+        """Its reply is finished later than its function."""
         self.is_begun = False
         self.is_ended = False
         self.task: asyncio.Task[None] = self.loop.create_task(self._run())
+
+    def defer(self) -> Deferred:
+        """The reply goes on behind the end of the function."""
+        if self.later is not None or self.is_ended:
+            raise FailedPreconditionError("the reply was deferred, or has ended", reason="deferred")
+        self.later = Later(self.loop)
+        self.replying.is_deferred = True
+        return Deferred(self, self.later)
 
     def delegates(self, call: OwnCall) -> None:
         """A call that is to be spliced; if it never is, it ends with this one."""
@@ -180,6 +189,8 @@ class HostedCall:
             self.fail(interrupted)  # Nobody is there who could do better.
             return
         if stage == AFTER:
+            if self.later is not None:
+                self.fail(interrupted)
             return
         if self.interruptible:
             self.interruptible[-1].interrupt()
@@ -193,10 +204,7 @@ class HostedCall:
 
     def _interrupt_thread(self, interrupted: Interrupted) -> None:
         """A thread hears of it where it waits: in `Context.wait`, or at a `yield`."""
-        with _waits_lock:
-            waits, self._waits = self._waits, set()
-        for each in waits:
-            each.cancel()
+        self._waits.cancel()
         if self._pump is not None:
             self._pump.interrupt(interrupted)
 
@@ -222,18 +230,12 @@ class HostedCall:
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """For the thread of a plain function: its result; Interrupted if that comes first."""
-        with _waits_lock:  # An interrupt comes before, or finds it.
-            future = asyncio.run_coroutine_threadsafe(work, self.loop)
-            self._waits.add(future)
         try:
-            return future.result()
-        except CancelledFuture:
+            return self._waits.result(work, self.loop)
+        except CancelledWait:
             if self.interrupted is not None and not self.is_stopping:
                 raise self.interrupted.with_traceback(None) from None
             raise
-        finally:
-            with _waits_lock:
-                self._waits.discard(future)
 
     def _grant(self, size: int) -> None:
         if not self.is_ended:
@@ -286,7 +288,10 @@ class HostedCall:
         except BaseException as raised:
             error = self._outcome(raised)
         self.replying.stage = AFTER
-        self._end(self._failure or error)
+        error = self._failure or error
+        self._end(error)
+        if self.later is not None:
+            self.later.finish(error)
         if self.session is not None:
             await self.client.hosting.left(self.session)
         self.client.hosting.ended(self)
@@ -334,14 +339,20 @@ class HostedCall:
             value = await operation.function(*arguments)
             replying.stage = AFTER
             await replying.answer(value)
+            del value  # A deferred reply ends when nobody holds it any more.
         elif operation.kind == GENERATOR:
             self._pump = GeneratorThread(self.client.threads, self.sending, replying.put)
             await self._pump.run(operation.function, arguments)
             replying.stage = AFTER
-            await self.sending.finish()
+            await replying.finish()
         else:
             value = await run_in_thread(self.client.threads, operation.function, arguments)
             replying.stage = AFTER
+            await replying.answer(value)
+            del value
+        if self.later is not None:
+            value = await self.later.value
+            replying.is_deferred = False
             await replying.answer(value)
 
     async def _first_type(self) -> str:

@@ -91,7 +91,7 @@ class Registrar:
             method_hooks=method_hooks(spec.cls, names),
         )
         self._registrations.append(registration)
-        if self.connection is not None and self.connection.error is None:
+        if self.connection is not None and self.connection.takes_new:
             registration.start(self.connection)
         return registration
 

@@ -186,6 +186,8 @@ class Registration:
         self._client.hosting.remove(self)
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
+        if self._is_wanted and error.reason == "draining":
+            return  # The connection closes soon, and the next one takes it.
         if self._is_wanted:
             self.error = error = self._not_fed or error
             if self._answered is None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Any
 
 from ._content import Encoded, Message, Part, encode
+from ._deferred import Deferred
 from ._delegated import PLACED, Handoff, OutOfOrder
 from ._errors import AgentError
 from ._reply import Reply
@@ -26,7 +27,7 @@ BEFORE, RUNNING, AT_YIELD, AFTER = range(4)
 class Replying:
     """Sends replies in their order; a generator is not resumed while there is no credit."""
 
-    __slots__ = ("_call", "_sending", "is_due", "stage")
+    __slots__ = ("_call", "_sending", "is_deferred", "is_due", "stage")
 
     def __init__(self, call: HostedCall) -> None:
         self._call = call
@@ -34,6 +35,8 @@ class Replying:
         self.stage = BEFORE
         self.is_due = False
         """An interrupt is to be thrown into the generator where it stands."""
+        self.is_deferred = False
+        """The end of the code is not the end of the reply."""
 
     def throw_at_yield(self) -> bool:
         """If a generator stands at a `yield`, it gets an interrupt there; False: it does not."""
@@ -44,14 +47,17 @@ class Replying:
         return True
 
     async def answer(self, value: Any) -> None:
-        """Sends what a function returned, the last or all of the reply."""
-        if value is None:
+        """Sends what a function returned, the last or all of the reply unless it is deferred."""
+        if isinstance(value, AsyncIterable) and not isinstance(value, Reply):
+            await self.each(value)
+        elif self.is_deferred:
+            if value is not None and not isinstance(value, Deferred):
+                await self.put(value)
+        elif value is None:
             self._encoded(None)
             self._sending.end()
         elif isinstance(value, Reply):
             await self.put(Handoff(value))
-        elif isinstance(value, AsyncIterable):
-            await self.each(value)
         elif isinstance(value, PLACED) and not is_plain(value):
             await self.put(value)
             await self.finish()
@@ -89,8 +95,8 @@ class Replying:
         await self.finish()
 
     async def finish(self) -> None:
-        """No more comes; after a handoff, nothing."""
-        if not self._call.is_ended:
+        """No more comes of the code: the end, unless that is deferred, or was handed off."""
+        if not self._call.is_ended and not self.is_deferred:
             await self._sending.finish()
 
     async def put(self, item: Any) -> None:

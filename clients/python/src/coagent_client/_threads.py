@@ -11,14 +11,17 @@ import contextlib
 import contextvars
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from concurrent import futures
 from concurrent.futures import Executor
-from typing import Any
+from typing import Any, TypeVar
 
 from ._content import encode
 from ._delegated import PLACED
 from ._sending import Sending
 from ._wire import FRAME_COST
+
+T = TypeVar("T")
 
 _QUEUED_MAX = 64
 
@@ -45,6 +48,37 @@ async def _ended(work: asyncio.Future[Any]) -> None:
             continue  # Cancelled again; the thread does not care.
     if not work.cancelled():
         work.exception()  # Seen: nobody else will ask for it.
+
+
+CancelledWait = futures.CancelledError
+_waits_lock = threading.Lock()
+
+
+class Waits:
+    """What the threads of a call wait for on its loop."""
+
+    __slots__ = ("_futures",)
+
+    def __init__(self) -> None:
+        self._futures: set[futures.Future[Any]] = set()
+
+    def result(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
+        """What it returns; raises CancelledWait if it is cancelled before."""
+        with _waits_lock:  # A cancel comes before, or finds it.
+            future = asyncio.run_coroutine_threadsafe(work, loop)
+            self._futures.add(future)
+        try:
+            return future.result()
+        finally:
+            with _waits_lock:
+                self._futures.discard(future)
+
+    def cancel(self) -> None:
+        """Ends what is waited for now."""
+        with _waits_lock:
+            waiting, self._futures = self._futures, set()
+        for future in waiting:
+            future.cancel()
 
 
 class GeneratorThread:

@@ -73,7 +73,7 @@ class TopicVerbs(DiscoveryVerbs):
     def subscribed(self, reader: TopicReader) -> None:
         """It is to be made on this connection, and on those that follow."""
         self._readers.append(reader)
-        if self.connection is not None and self.connection.error is None:
+        if self.connection is not None and self.connection.takes_new:
             reader.start(self.connection)
 
     def unsubscribed(self, reader: TopicReader) -> None:

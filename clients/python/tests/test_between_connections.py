@@ -1,0 +1,167 @@
+"""What is begun between connections, or while the sidecar drains, waits for the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fake_sidecar import FakeSidecar, Peer, aio, answer, bounded, entered, registered, until
+
+from coagent_client import AgentError, Client, Context, DeadlineExceededError, connect
+
+pytestmark = pytest.mark.usefixtures("quick_backoff")
+
+VERBS: list[tuple[Callable[[Client], Any], str]] = [
+    (lambda client: client.call("a", timeout=20), "call"),
+    (lambda client: client.stream("a").whole(), "call"),
+    (lambda client: client.call("a", run="r"), "call"),
+    (lambda client: client.attach("r").whole(), "call"),
+    (lambda client: client.open("a", "x").whole(), "call"),
+    (lambda client: client.discover(), "call"),
+    (lambda client: client.send("a", timeout=20), "send"),
+    (lambda client: client.publish("t"), "publish"),
+    (lambda client: client.register("me", _nothing).ready(), "register"),
+    (lambda client: client.subscribe("t").ready(), "subscribe"),
+]
+
+
+async def _nothing() -> None: ...
+
+
+def settled(peer: Peer, op: str, ident: int) -> None:
+    if op == "call":
+        answer(peer, ident, {"agents": []}, end=True)
+    else:
+        peer.send({"op": "ok", "id": ident})
+
+
+async def done(peer: Peer, op: str, work: asyncio.Future[Any]) -> None:
+    """It comes here, and is answered."""
+    got = await peer.next(op)
+    settled(peer, op, got["id"])
+    await bounded(work)
+
+
+@pytest.mark.parametrize(("verb", "op"), VERBS)
+def test_it_waits_for_the_next_connection(verb: Callable[[Client], Any], op: str) -> None:
+    async def run() -> None:
+        async with FakeSidecar() as sidecar:
+            client = connect(sidecar.url)
+            peer = await entered(sidecar, client)
+            await sidecar.stop()
+            await until(lambda: not client.is_connected)
+            work = asyncio.ensure_future(verb(client))
+            await asyncio.sleep(0)
+            await sidecar.listen()
+            peer = await sidecar.welcome()
+            await done(peer, op, work)
+            await client.aclose()
+
+    aio(run)()
+
+
+@pytest.mark.parametrize(("verb", "op"), VERBS)
+def test_it_waits_while_the_sidecar_drains(verb: Callable[[Client], Any], op: str) -> None:
+    async def run() -> None:
+        async with FakeSidecar() as sidecar:
+            client = connect(sidecar.url)
+            peer = await entered(sidecar, client)
+            peer.send({"op": "goodbye", "reason": "shutdown", "timeout_ms": 10_000})
+            await peer.nothing()
+            work = asyncio.ensure_future(verb(client))
+            await peer.nothing()
+            assert not work.done()
+            peer.close()
+            await done(await sidecar.welcome(), op, work)
+            await client.aclose()
+
+    aio(run)()
+
+
+@pytest.mark.parametrize(("verb", "op"), VERBS)
+def test_one_that_crossed_the_goodbye_is_made_again(
+    verb: Callable[[Client], Any], op: str
+) -> None:
+    async def run() -> None:
+        async with FakeSidecar() as sidecar:
+            client = connect(sidecar.url)
+            peer = await entered(sidecar, client)
+            work = asyncio.ensure_future(verb(client))
+            got = await peer.next(op)
+            if got.get("input"):
+                return  # What has sent input is never made again.
+            peer.send({"op": "goodbye", "reason": "shutdown", "timeout_ms": 10_000})
+            draining = {"code": "unavailable", "reason": "draining", "retry": True}
+            peer.send({"op": "error", "id": got["id"], **draining})
+            await peer.nothing()
+            peer.close()
+            await done(await sidecar.welcome(), op, work)
+            await client.aclose()
+
+    aio(run)()
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda client: client.call("a", timeout=0.02),
+        lambda client: client.stream("a", timeout=0.02).whole(),
+        lambda client: client.attach("r", timeout=0.02).whole(),
+        lambda client: client.send("a", timeout=0.02),
+        lambda client: client.send("a", timeout=0.02, ack=False),
+        lambda client: client.interrupt("a:s", timeout=0.02),
+    ],
+)
+def test_it_waits_no_longer_than_its_time(verb: Callable[[Client], Any]) -> None:
+    async def run() -> None:
+        async with FakeSidecar() as sidecar:
+            client = connect(sidecar.url)
+            await entered(sidecar, client)
+            await sidecar.stop()
+            await until(lambda: not client.is_connected)
+            with pytest.raises(DeadlineExceededError):
+                await bounded(verb(client))
+            await client.aclose()
+
+    aio(run)()
+
+
+@aio
+async def test_who_waits_when_the_client_is_closed_is_told() -> None:
+    async with FakeSidecar() as sidecar:
+        client = connect(sidecar.url)
+        await entered(sidecar, client)
+        await sidecar.stop()
+        await until(lambda: not client.is_connected)
+        waiting = [asyncio.ensure_future(verb(client)) for verb, _ in VERBS]
+        await asyncio.sleep(0)
+        await client.aclose()
+        for each in waiting:
+            with pytest.raises(AgentError) as caught:
+                await bounded(each)
+            assert caught.value.code == "unavailable"
+
+
+@aio
+async def test_children_of_a_call_in_flight_go_where_it_came_from() -> None:
+    async def agent(context: Context) -> Any:
+        await context.send("b")
+        return await context.call("c")
+
+    async with FakeSidecar() as sidecar:
+        client = connect(sidecar.url)
+        client.register("agent", agent)
+        peer = await entered(sidecar, client)
+        await registered(peer, "agent")
+        call = peer.call("agent")
+        peer.send({"op": "goodbye", "reason": "shutdown", "timeout_ms": 10_000})
+        sent = await peer.next("send")
+        assert sent["parent"] == call
+        peer.send({"op": "ok", "id": sent["id"]})
+        child = await peer.next("call")
+        assert child["parent"] == call
+        answer(peer, child["id"], 5, end=True)
+        assert (await peer.next("data")).content == b"5"
+        await client.aclose()
