@@ -38,6 +38,9 @@ final class DaemonProcess {
     Self.current = self
     let log = self.log
     self.sidecar.core.onEvent = { log.report($0) }
+    self.sidecar.onDrainRequest = { [unowned self] timeoutMs in
+      self.drain(timeoutMs: timeoutMs, metadata: ["asked": "by the operator"])
+    }
     let descriptors = ProcessSetup.raiseDescriptorLimit()
     log.logger.debug("descriptors", metadata: ["limit": .stringConvertible(descriptors)])
     // Signals count from here on: one that comes while we bind still drains.
@@ -110,18 +113,23 @@ final class DaemonProcess {
 
   private func stop(_ number: Int32) {
     if self.isDraining { self.end(.failed, "a second signal: not waiting for calls in flight") }
+    let name = number == SIGTERM ? "SIGTERM" : "SIGINT"
+    self.drain(
+      timeoutMs: UInt64(self.configuration.limits.drainMs), metadata: ["signal": .string(name)])
+  }
+
+  private func drain(timeoutMs drainMs: UInt64, metadata: Logger.Metadata) {
+    if self.isDraining { return }
     self.isDraining = true
     self.notifier.send(["STOPPING=1", "STATUS=draining"])
-    let drainMs = self.configuration.limits.drainMs
     self.log.logger.notice(
       "draining",
       metadata: [
-        "signal": number == SIGTERM ? "SIGTERM" : "SIGINT",
         "bound_ms": .stringConvertible(drainMs),
         "connections": .stringConvertible(self.sidecar.core.connectionCount),
-      ])
+      ].merging(metadata) { $1 })
     self.workers?.hold()
-    self.sidecar.drain(timeoutMs: UInt64(drainMs)) { [unowned self] in
+    self.sidecar.drain(timeoutMs: drainMs) { [unowned self] in
       // Their calls are done by now.
       guard let workers = self.workers else { return self.stopped() }
       workers.stop { [unowned self] in self.stopped() }

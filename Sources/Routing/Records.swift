@@ -36,6 +36,8 @@ struct Call {
   /// The code its host has ended it with.
   var failure: ErrorCode?
   var isCounted = false
+  /// It watches a drain, which does not wait for it.
+  var isAside = false
 
   var caller: ConnectionIndex
   var callerID: UInt64
@@ -183,6 +185,8 @@ struct ConnectionState: ~Copyable {
   var subscriptions = 0
   var isDirty = false
   var isLeaving = false
+  /// The operator has said so.
+  var isDrained = false
   var goodbyeTimer: TimerIndex = -1
   /// Directions and subscriptions with frames for this connection that wait for room in its buffer.
   var firstInLine: Int32 = -1

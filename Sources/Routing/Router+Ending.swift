@@ -246,6 +246,7 @@ extension Router {
     drop(call, .input)
     if let opening = record.pointee.opening { HeldFrame.free(opening) }
     count(call, failed: nil)
+    if record.pointee.isAside { asideCalls -= 1 }
     let session = record.pointee.session
     if session >= 0, record.pointee.state == .lazy { sessions.at(session).pointee.lazyCalls -= 1 }
     calls.remove(call)

@@ -77,9 +77,7 @@ extension Router {
       if Address.isReserved(name) {
         return Failure(.reservedName, "\"\(name.text)\" is a name of the sidecar's own")
       }
-      if isDraining || state.pointee.isLeaving {
-        return Failure(.draining, "the sidecar takes no new agents", mayRetry: isDraining)
-      }
+      if let failure = takesNothing(from: connection) { return failure }
     }
     if let agent = registry.find(name) {
       if let owner = registry.owner(of: agent), owner != state.pointee.principal {
@@ -269,7 +267,7 @@ extension Router {
     fail(call, failure)
   }
 
-  /// A client says that it is leaving [CON-13].
+  /// A client says that it is leaving, or is to [CON-13, DRN-7].
   public func goodbye(_ connection: ConnectionIndex, timeoutMs: UInt64) {
     let state = connections.at(connection)
     guard !state.pointee.isLeaving else { return }
@@ -288,42 +286,5 @@ extension Router {
       guard calls.isUsed(entry.index) else { continue }
       fail(entry.index, failure)
     }
-  }
-
-  // MARK: Draining the sidecar
-
-  /// Takes nothing new from now on, and tells everyone [DRN-1, DRN-2].
-  public func beginDrain(timeoutMs: UInt64) {
-    isDraining = true
-    for connection in connections.indices()
-    where connections.at(connection).pointee.principal != .sidecar {
-      var writer = HeaderWriter(connections.at(connection).pointee.out, "goodbye")
-      writer.word("reason", "shutdown")
-      writer.integer("timeout_ms", timeoutMs)
-      writer.finish()
-      markDirty(connection)
-    }
-    // A watch has no end of its own to wait for [DRN-6].
-    for call in calls.indices() where calls.isUsed(call) {
-      guard agents[Int(calls.at(call).pointee.agent)].isSystem else { continue }
-      fail(call, Failure(.shutdown, "the sidecar is shutting down"))
-    }
-    relieve()
-  }
-
-  /// Whether calls, sends or signals are under way.
-  public var isBusy: Bool { (calls.count > 0 || signals.count > 0) && !isDrainOver }
-
-  /// Ends what is left when the time for draining is over [DRN-3].
-  public func endDrain() {
-    // Hosts that have not ended what was cancelled are not waited for.
-    isDrainOver = true
-    for call in calls.indices() where calls.isUsed(call) {
-      let state = calls.at(call).pointee.state
-      let wasSeen = state == .running || state == .delivering
-      fail(call, Failure(.shutdown, "the sidecar has shut down", mayRetry: !wasSeen))
-    }
-    endSignals(Failure(.shutdown, "the sidecar has shut down"))
-    relieve()
   }
 }

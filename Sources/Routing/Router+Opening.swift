@@ -110,11 +110,8 @@ extension Router {
       case .success(let found): parent = found
       case .failure(let failure): return .failure(failure)
       }
-    } else if header.operation != .signal,
-      isDraining || connections.at(connection).pointee.isLeaving
-    {
-      return refused(
-        Failure(.draining, "the sidecar takes no new calls", mayRetry: isDraining))
+    } else if header.operation != .signal, let failure = takesNothing(from: connection) {
+      return refused(failure)
     }
     let from = header[.from]
     if from.count > 0, Address(from) == nil {

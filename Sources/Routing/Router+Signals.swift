@@ -238,7 +238,12 @@ extension Router {
   }
 
   private func maySteer(_ agent: AgentIndex, _ principal: Principal) -> Bool {
-    principal == operatorPrincipal || principal == registry.owner(of: agent)
+    isOperator(principal) || principal == registry.owner(of: agent)
+  }
+
+  /// Whether it is the sidecar's own user [SIG-13].
+  public func isOperator(_ principal: Principal?) -> Bool {
+    principal != nil && principal == operatorPrincipal
   }
 
   /// Whether a principal may end the session at an address; true also where there is none.
@@ -252,10 +257,10 @@ extension Router {
     guard let entry = connections.at(host).pointee.ids.find(id), entry.kind == .hosted else {
       return nil
     }
-    return principal(of: entry.index)
+    return opener(of: entry.index)
   }
 
-  private func principal(of call: CallIndex) -> Principal? {
+  private func opener(of call: CallIndex) -> Principal? {
     let (origin, serial) = (calls.at(call).pointee.origin, calls.at(call).pointee.originSerial)
     guard connections.isUsed(origin), connections.at(origin).pointee.serial == serial else {
       return nil
@@ -264,7 +269,7 @@ extension Router {
   }
 
   private func isOwn(_ call: CallIndex, of connection: ConnectionIndex) -> Bool {
-    principal(of: call) == connections.at(connection).pointee.principal
+    opener(of: call) == connections.at(connection).pointee.principal
   }
 
   // MARK: Answers

@@ -56,9 +56,7 @@ extension Router {
         .badAddress, "\"\(name.text)\" is no name", detail: ("field", .text("agent")))
     }
     let state = connections.at(connection)
-    if isDraining || state.pointee.isLeaving {
-      return Failure(.draining, "the sidecar takes no new subscriptions", mayRetry: isDraining)
-    }
+    if let failure = takesNothing(from: connection) { return failure }
     var replica: ReplicaIndex = -1
     if header.has(.agent) {
       let agent = registry.find(name)

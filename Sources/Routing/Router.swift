@@ -35,6 +35,7 @@ struct Failure {
 /// `Router+Waiting` and `Router+Serving` (mailboxes, lines, who is next), `Router+Flow`,
 /// `Router+Credit` and `Router+Turns` (messages on their way), `Router+Ending` (terminal frames,
 /// cancel, deadlines), `Router+Sessions`, `Router+Hosts` (register, lost connections, goodbye),
+/// `Router+Draining`,
 /// `Router+Topics` and `Router+Publishing`, `Router+Signals` and `Router+GivenSignals` (the control
 /// lane), `Router+Inspection` (listings).
 public final class Router {
@@ -53,6 +54,8 @@ public final class Router {
   private var isOwnHostDirty = false
   /// The sidecar takes nothing new.
   public internal(set) var isDraining = false
+  /// Calls that only watch the sidecar drain.
+  var asideCalls = 0
   /// The time for draining is over: nothing is waited for any more.
   var isDrainOver = false
 

@@ -29,6 +29,9 @@ public final class Core {
     var state: ServerConnection
     /// Its number in the word that `welcome` tells it.
     let number: UInt64
+    /// What it has said of itself.
+    var client = ""
+    var since: UInt64 = 0
     var pulse: TimerIndex = -1
     var undrained: TimerIndex = -1
     var drainedAt: UInt64 = 0
@@ -45,6 +48,8 @@ public final class Core {
   private var closing: [ConnectionIndex] = []
   private var lastNumber: UInt64 = 0
   private var revision: UInt64
+  private var daemon: DaemonAgent!
+  private var requestedDrainMs: UInt64?
 
   public init(
     limits: Limits = Limits(), server: String, tokens: TokenList = TokenList(),
@@ -61,11 +66,33 @@ public final class Core {
     system.add(SessionsAgent(router))
     system.add(TopicsAgent(router))
     system.add(StatsAgent(router) { [unowned self] in self.figures() })
+    system.add(ConnectionsAgent(self))
+    daemon = DaemonAgent(self)
+    system.add(daemon)
     settle()
   }
 
   /// The greeted and ungreeted connections of peers.
   public private(set) var connectionCount = 0
+
+  /// A connection that has been welcomed, and is not about to be closed.
+  struct Greeted {
+    let connection: ConnectionIndex
+    let number: UInt64
+    let client: String
+    let kind: ServerConnection.Kind
+    let since: UInt64
+  }
+
+  /// In no particular order. For listings.
+  var greeted: [Greeted] {
+    peers.indices.compactMap { index in
+      guard let peer = peers[index], peer.state.isOpen else { return nil }
+      return Greeted(
+        connection: ConnectionIndex(index), number: peer.number, client: peer.client,
+        kind: peer.state.kind, since: peer.since)
+    }
+  }
 
   // MARK: Events
 
@@ -77,7 +104,7 @@ public final class Core {
     router.now = now
     lastNumber += 1
     let connection = router.openConnection(
-      principal: principal, name: "c\(lastNumber)", out: out)
+      principal: principal, name: Self.word(of: lastNumber), out: out)
     let isFull = connectionCount >= limits.connectionsMax
     while peers.count <= Int(connection) { peers.append(nil) }
     peers[Int(connection)] = Peer(
@@ -186,6 +213,24 @@ public final class Core {
     settle()
   }
 
+  /// The operator wants the daemon to drain; its owner begins with that.
+  func requestDrain(timeoutMs: UInt64) {
+    requestedDrainMs = requestedDrainMs ?? timeoutMs
+  }
+
+  /// For how long the operator lets calls finish, once after each such request.
+  public func takeDrainRequest() -> UInt64? {
+    defer { requestedDrainMs = nil }
+    return requestedDrainMs
+  }
+
+  /// Nothing is left to wait for: those who watch the drain are told so.
+  public func endDrain() {
+    daemon.drained(system)
+    system.deliver()
+    settle()
+  }
+
   // MARK: What follows
 
   /// Connections with bytes to send, each once since it was last taken.
@@ -225,8 +270,10 @@ public final class Core {
   private func welcome(
     _ connection: ConnectionIndex, _ peer: Peer, _ greeting: ServerConnection.Greeting
   ) {
+    peer.client = greeting.client
+    peer.since = router.now
     if let token = greeting.token { router.identify(connection, principal: .token(token)) }
-    let word = "c\(peer.number)"
+    let word = Self.word(of: peer.number)
     router.setName(greeting.name.isEmpty ? word : greeting.name, of: connection)
     router.setFeatures(greeting.features, of: connection)
     var writer = HeaderWriter(router.out(connection), "welcome")

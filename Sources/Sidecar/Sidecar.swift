@@ -36,6 +36,8 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
   private var drainDone: (@LoopActor () -> Void)?
   private var allClosed: (@LoopActor () -> Void)?
   private let start: UInt64
+  /// The operator asks for a drain, by `sys.daemon`, with the time that calls may have.
+  public var onDrainRequest: (@LoopActor (UInt64) -> Void)?
 
   /// - Parameters:
   ///   - server: name and version, written in `welcome`.
@@ -147,6 +149,7 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
       connection?.closeAfterFlush()
       core.lost(index, now: LoopClock.turnMs)
     }
+    if let milliseconds = core.takeDrainRequest() { onDrainRequest?(milliseconds) }
     if drainDone != nil, !core.router.isBusy { endDrain() }
     armTimer()
   }
@@ -173,6 +176,8 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
   private func endDrain() {
     guard let done = drainDone else { return }
     drainDone = nil
+    core.endDrain()
+    flushDirty()
     for connection in connections { connection?.closeAfterFlush() }
     allClosed = done
     tellIfAllClosed()

@@ -14,6 +14,7 @@ public final class SystemCall {
   /// What the reader still permits, in bytes. May be overdrawn by one frame.
   public fileprivate(set) var window: Int
   public fileprivate(set) var isOpen = true
+  fileprivate var isAside = false
   /// Messages too large for one frame, which go on as the window allows.
   fileprivate var rest: [Rest] = []
 
@@ -134,6 +135,12 @@ public final class SystemHost {
     end(call)
   }
 
+  /// The call watches the sidecar drain: it does not hold that up, and ends last.
+  public func setAside(_ call: SystemCall) {
+    call.isAside = true
+    router.setAside(call.id, at: connection)
+  }
+
   /// Asks for `wokenUp` of every agent in `milliseconds`, unless that is asked for already.
   public func wakeUp(inMs milliseconds: UInt64) {
     guard !isAwake else { return }
@@ -207,14 +214,15 @@ public final class SystemHost {
 
   /// The sidecar shuts down: what is open here, watches that is, would keep it from that.
   func drain() {
-    for (call, agent) in calls.values.sorted(by: { $0.call.id < $1.call.id }) {
+    for (call, agent) in calls.values.sorted(by: { $0.call.id < $1.call.id })
+    where !call.isAside {
       if call.isOpen { agent.cancelled(call, self) }
       fail(call, .shutdown, "the sidecar shuts down")
     }
     deliver()
   }
 
-  private func deliver() {
+  func deliver() {
     let contents = contents
     self.contents = []
     var next = 0

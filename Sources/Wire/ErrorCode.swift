@@ -52,6 +52,7 @@ public enum Reason: String, Sendable, CaseIterable {
   case unknownAgent = "unknown_agent"
   case unknownSession = "unknown_session"
   case unknownRun = "unknown_run"
+  case unknownConnection = "unknown_connection"
   case noReplica = "no_replica"
   case hostLost = "host_lost"
   case connectionLost = "connection_lost"
@@ -105,7 +106,7 @@ public enum Reason: String, Sendable, CaseIterable {
       .resourceExhausted
     case .unknownOp, .unsupportedField, .unhandledType, .unhandledSignal, .noSignals:
       .unimplemented
-    case .unknownAgent, .unknownSession, .unknownRun: .notFound
+    case .unknownAgent, .unknownSession, .unknownRun, .unknownConnection: .notFound
     case .nameRegistered: .alreadyExists
     case .peerRefused, .nameOwned, .reservedName, .fromNotRegistered, .agentNotRegistered,
       .notPermitted:

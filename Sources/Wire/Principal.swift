@@ -5,3 +5,14 @@ public enum Principal: Hashable, Sendable {
   /// The sidecar itself, for its own agents.
   case sidecar
 }
+
+extension Principal: CustomStringConvertible {
+  /// As listings show it.
+  public var description: String {
+    switch self {
+    case .user(let uid): "uid \(uid)"
+    case .token(let name): "token \(name)"
+    case .sidecar: "sidecar"
+    }
+  }
+}

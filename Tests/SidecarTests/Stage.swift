@@ -157,7 +157,13 @@ final class Stage {
         if let peer = peersByConnection[connection] { sidecarCloses(peer) }
       }
     }
+    if let milliseconds = core.takeDrainRequest(), !isDraining {
+      isDraining = true
+      core.drain(timeoutMs: milliseconds, now: now)
+      return settle()
+    }
     if isDraining, !core.router.isBusy {
+      core.endDrain()
       for peer in peersByConnection.values { sidecarCloses(peer) }
     }
   }
