@@ -2,11 +2,13 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import { badSplice, spliced } from './call-errors.js';
 import { Message, Part, encode } from './content.js';
 import { OutOfOrder } from './delegating.js';
 import { Interrupted } from './errors.js';
 import { Reply } from './reply.js';
 
+/** @typedef {import('./calls.js').OwnCall} OwnCall */
 /** @typedef {import('./hosted-call.js').HostedCall} HostedCall */
 /** @typedef {import('./readers.js').MessageReader<Message>} MessageReader */
 /** @typedef {import('./sending.js').Sending} Sending */
@@ -135,7 +137,7 @@ export class Yielding {
    */
   async #pass(reply, how) {
     const call = Reply.callOf(reply);
-    if (call.checkSpliceable(this.#call)) await this.#sending.splice(call, how);
+    if (checkSpliceable(call, this.#call)) await this.#sending.splice(call, how);
     else await this.#copy(reply, how);
   }
 
@@ -162,6 +164,23 @@ export class Yielding {
     }
     if (isEnd) await sending.finish();
   }
+}
+
+/**
+ * Whether a call is open for this one and nothing of it was asked for, so that it can be spliced into
+ * its replies. Throws where it never can be, nor be copied.
+ *
+ * @param {OwnCall} call
+ * @param {HostedCall} into
+ * @returns {boolean}
+ */
+function checkSpliceable(call, into) {
+  const { parent, isHeld, isDelegated, address } = call.request;
+  if (call.isSpliced) throw spliced(address);
+  if (!isHeld || call.isStarted || call.id === 0) return false;
+  if (parent === into) return true;
+  if (isDelegated) throw badSplice(address);
+  return false;
 }
 
 /** @param {Reply} reply */

@@ -6,24 +6,21 @@
  */
 
 import { onAbort } from './abort-signals.js';
-import { badSplice, connectionLost, late, left, parentLost, spliced } from './call-errors.js';
+import { connectionLost, late, left, parentLost, spliced } from './call-errors.js';
 import { CancelledCallError, FailedPreconditionError } from './errors.js';
 import { WINDOW_DEFAULT } from './header.js';
+import { TIMER_MS_MAX, repeatDelayMs } from './repeating.js';
+import { RunReading } from './runs.js';
 import { Sending, windowBehind } from './sending.js';
 
 /** @typedef {import('./collecting.js').Collecting} Collecting */
 /** @typedef {import('./connection.js').Connection} Connection */
 /** @typedef {import('./errors.js').AgentError} AgentError */
 /** @typedef {import('./header.js').Header} Header */
-/** @typedef {import('./hosted-call.js').HostedCall} HostedCall */
 /** @typedef {import('./receiving.js').Receiving} Receiving */
 /** @typedef {import('./requests.js').Request} Request */
 /** @typedef {import('./verbs.js').Verbs} Verbs */
 
-const REPEAT_DELAY_MS = 50;
-const REPEAT_DELAY_MS_MAX = 2000;
-/** What a timer can be set to; 25 days. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 /** How late the sidecar may be with its own word on a deadline. */
 const DEADLINE_GRACE_MS = 1000;
 
@@ -32,12 +29,13 @@ export class OwnCall {
   #attempts = 0;
   /** @type {NodeJS.Timeout | undefined} */
   #timer;
-  #isStarted;
   /** @type {(() => void) | undefined} */
   #release;
   /** @type {Array<() => void>} */
   #writtenWaiters = [];
-  #isSpliced = false;
+  /** Its replies went elsewhere. */
+  isSpliced = false;
+  #isSendingFirst = false;
 
   /**
    * @param {Verbs} client
@@ -45,8 +43,9 @@ export class OwnCall {
    */
   constructor(client, request) {
     this.client = client;
-    this.#isStarted = !request.isHeld;
     this.request = request;
+    /** Replies were asked for. */
+    this.isStarted = !request.isHeld;
     /** @type {Connection | undefined} */
     this.connection = undefined;
     this.id = 0;
@@ -54,6 +53,8 @@ export class OwnCall {
     this.sending = undefined;
     /** @type {Promise<void> | undefined} Of a first message that goes in parts. */
     this.firstSent = undefined;
+    /** How far it has read its run, if it is one. */
+    this.run = request.run === undefined ? undefined : new RunReading(request.run);
     /** @type {Receiving | Collecting} What takes the reply; set before `launch`. */
     this.sink = /** @type {any} */ (undefined);
   }
@@ -104,7 +105,7 @@ export class OwnCall {
     this.connection = connection;
     this.id = connection.openId(this, 'call', `${header}}`, request.content);
     if (request.isOpen || request.first !== undefined) this.#sendInput(connection);
-    if (request.isHeld && this.#isStarted) this.grant(request.window);
+    if (request.isHeld && this.isStarted) this.grant(request.window);
     if (request.deadline !== 0) client.watchDeadlines();
   }
 
@@ -126,8 +127,7 @@ export class OwnCall {
   leave(error) {
     if (this.sink.isEnded) return;
     const { id, connection } = this;
-    this.#forget(error);
-    this.sink.end(error);
+    this.#end(error);
     if (id !== 0 && connection !== undefined && connection.error === undefined) {
       connection.write(`{"op":"cancel","id":${id}}`);
     }
@@ -151,8 +151,8 @@ export class OwnCall {
 
   /** A lazy call starts with its first reader. */
   begin() {
-    if (this.#isStarted) return;
-    this.#isStarted = true;
+    if (this.isStarted) return;
+    this.isStarted = true;
     if (this.id !== 0) this.grant(this.request.window);
   }
 
@@ -165,27 +165,11 @@ export class OwnCall {
     this.#writtenWaiters.push(waiter);
   }
 
-  /**
-   * Whether it is open for this call and nothing of it was asked for, so that it can be spliced
-   * into its replies. Throws where it never can be, and neither be copied.
-   *
-   * @param {HostedCall} into
-   * @returns {boolean}
-   */
-  checkSpliceable(into) {
-    const { parent, isHeld, isDelegated } = this.request;
-    if (this.#isSpliced) throw spliced(this.request.address);
-    if (!isHeld || this.#isStarted || this.id === 0) return false;
-    if (parent === into) return true;
-    if (!isDelegated) return false;
-    throw badSplice(this.request.address);
-  }
-
   /** Its replies are spliced: here its id has ended, which is given once more. */
   handOver() {
     const { id } = this;
     const error = spliced(this.request.address);
-    this.#isSpliced = true;
+    this.isSpliced = true;
     this.#forget(error);
     this.sink.end(error);
     return id;
@@ -193,7 +177,7 @@ export class OwnCall {
 
   /** The call that it was made for is answered: what was neither spliced nor read is for nobody. */
   parentAnswered() {
-    if (this.request.isDelegated && !this.#isStarted) this.cancel();
+    if (this.request.isDelegated && !this.isStarted) this.cancel();
   }
 
   // What the sink asks for
@@ -220,6 +204,7 @@ export class OwnCall {
    * @param {number} end
    */
   onData(header, bytes, start, end) {
+    this.run?.count();
     if (header.end) this.#forget();
     this.sink.frame(header, bytes, start, end);
   }
@@ -238,13 +223,13 @@ export class OwnCall {
   onError(error, isMore) {
     error.address = this.request.address;
     if (isMore) {
+      this.run?.count();
       this.sink.failedAt(error);
       return;
     }
     const mayRepeat = error.retry && this.#mayRepeat();
     if (mayRepeat && this.#repeat(error)) return;
-    this.#forget(error);
-    this.sink.end(error);
+    this.#end(this.run?.isResumed && error.reason === 'unknown_run' ? this.#lost(error) : error);
   }
 
   /** @param {string} _reason */
@@ -257,9 +242,26 @@ export class OwnCall {
 
   /** @param {AgentError} error */
   onLost(error) {
-    const lost = connectionLost(this.request.address, error);
-    this.#forget(lost);
-    this.sink.end(lost);
+    const again = this.client.endError === undefined ? this.#again() : undefined;
+    if (again === undefined) {
+      this.#end(this.#lost(error));
+      return;
+    }
+    this.request.parent?.disown(this);
+    this.sending?.close(this.#lost(error));
+    this.request = again;
+    this.#detach();
+    this.restart();
+  }
+
+  /** What the next connection is asked for, of a run. */
+  #again() {
+    return this.run?.again(this.request, this.sink, this.#isSendingFirst);
+  }
+
+  /** @param {AgentError} error */
+  #lost(error) {
+    return connectionLost(this.request.address, error);
   }
 
   // Time
@@ -310,19 +312,20 @@ export class OwnCall {
   #mayRepeat() {
     // With input of its own, messages may have gone that cannot be sent again.
     const { isOpen, first } = this.request;
-    return (
-      this.#attempts < this.client.repeats && this.sink.isEmpty && !isOpen && first === undefined
-    );
+    const isFirst = this.sink.isEmpty || this.run?.isResumed === true;
+    return this.#attempts < this.client.repeats && isFirst && !isOpen && first === undefined;
   }
 
   /** @param {AgentError} error */
   #repeat(error) {
-    let delayMs = Math.min(REPEAT_DELAY_MS * 2 ** this.#attempts, REPEAT_DELAY_MS_MAX);
-    delayMs *= 0.5 + Math.random();
-    const { retry_after_ms: afterMs } = error.details;
-    if (typeof afterMs === 'number') delayMs = Math.min(Math.max(delayMs, afterMs), TIMER_MS_MAX);
+    const delayMs = repeatDelayMs(this.#attempts, error);
     const { deadline } = this.request;
     if (deadline !== 0 && performance.now() + delayMs >= deadline) return false;
+    if (this.run?.isResumed) {
+      const again = this.#again();
+      if (again === undefined) return false;
+      this.request = again;
+    }
     this.#attempts += 1;
     this.#detach();
     this.#timer = setTimeout(() => this.restart(), delayMs);
@@ -330,6 +333,12 @@ export class OwnCall {
   }
 
   // Ending
+
+  /** @param {AgentError} error */
+  #end(error) {
+    this.#forget(error);
+    this.sink.end(error);
+  }
 
   /**
    * The call has ended.
@@ -369,7 +378,13 @@ export class OwnCall {
     if (request.first !== undefined) {
       // What goes wrong with it is said by the reply.
       const isEnd = !request.isOpen;
-      this.firstSent = sending.send(request.first, { isEnd }).catch(() => {});
+      this.#isSendingFirst = true;
+      this.firstSent = sending.send(request.first, { isEnd }).then(
+        () => {
+          this.#isSendingFirst = false;
+        },
+        () => {},
+      );
     }
     this.#wakeWriters();
   }

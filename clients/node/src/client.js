@@ -95,7 +95,9 @@ export class Client extends Steering {
     const registration = new Registration(this.#registrar, name, target, options);
     this.#registrations.add(registration);
     const { connection } = this;
-    if (connection !== undefined && connection.error === undefined) registration.start(connection);
+    // Of one that drains the next connection takes it.
+    const isFit = connection?.error === undefined && !connection?.isDraining;
+    if (connection !== undefined && isFit) registration.start(connection);
     registration.endOn(signal);
     try {
       return await registration.ready();

@@ -1,6 +1,6 @@
 /** The replies of a call of which one value is wanted: taken as they arrive, and no longer kept. */
 
-import { decode, decodeKept, joined, joinKept, keep } from './content.js';
+import { collected, decode, decodeKept, joinKept, keep } from './content.js';
 import { isBareEnd } from './receiving.js';
 import { FRAME_COST } from './wire.js';
 
@@ -11,6 +11,7 @@ import { FRAME_COST } from './wire.js';
 
 /** Frames that become one value; a sink as `Receiving` is. */
 export class Collecting {
+  #collect;
   #source;
   #threshold;
   #resolve;
@@ -24,10 +25,12 @@ export class Collecting {
   /**
    * @param {number} window
    * @param {Source} source
+   * @param {import('./content.js').Collect | undefined} collect
    * @param {(value: any) => void} resolve
    * @param {(error: unknown) => void} reject
    */
-  constructor(window, source, resolve, reject) {
+  constructor(window, source, collect, resolve, reject) {
+    this.#collect = collect;
     this.#source = source;
     this.#threshold = Math.max(Math.floor(window / 2), 1);
     this.#resolve = resolve;
@@ -56,7 +59,7 @@ export class Collecting {
     }
     if (header.end) {
       this.isEnded = true;
-      this.#resolve(joined(this.#values));
+      this.#settle();
       return;
     }
     this.#owed += end - start + FRAME_COST;
@@ -86,7 +89,21 @@ export class Collecting {
     this.isEnded = true;
     this.error = error;
     if (error !== undefined) this.#reject(error);
-    else this.#resolve(joined(this.#values));
+    else this.#settle();
+  }
+
+  /** As `Receiving.renew`: all that came was taken. */
+  renew() {
+    this.#owed = 0;
+    return 0;
+  }
+
+  #settle() {
+    try {
+      this.#resolve(collected(this.#values, this.#collect));
+    } catch (error) {
+      this.#reject(error);
+    }
   }
 
   /**

@@ -252,12 +252,28 @@ export function joinKept(pieces) {
 }
 
 /**
- * What one who asked for one value gets: null, the value, texts joined, else the list.
+ * What one value is made of: all texts (or bytes) joined, a list of all, or the last.
+ *
+ * @typedef {'join' | 'list' | 'last'} Collect
+ */
+
+/**
+ * What one who asked for one value gets; throws InvalidArgumentError for what does not join. Unless
+ * they said what: null of none, the one, several texts joined, else the list.
  *
  * @param {any[]} values
+ * @param {Collect} [collect]
  * @returns {any}
  */
-export function joined(values) {
+export function collected(values, collect) {
+  if (collect === 'list') return values;
+  if (collect === 'last') return values.at(-1) ?? null;
+  if (collect === 'join') {
+    if (values.every((each) => typeof each === 'string')) return values.join('');
+    if (values.every((each) => Buffer.isBuffer(each))) return Buffer.concat(values);
+    throw badContent('what was answered is not all text, or all bytes: it does not join');
+  }
+  if (collect !== undefined) throw new RangeError(`collect is join, list or last: ${collect}`);
   if (values.length === 1) return values[0];
   if (values.length === 0) return null;
   return values.every((each) => typeof each === 'string') ? values.join('') : values;

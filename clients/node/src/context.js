@@ -81,6 +81,16 @@ export class Context {
     return this.#header.to.slice(this.name.length + 1);
   }
 
+  /**
+   * The address of another agent's session of the same name, for any verb; just the name where this
+   * call has no session.
+   *
+   * @param {string} name
+   */
+  inSession(name) {
+    return this.session === '' ? name : `${name}:${this.session}`;
+  }
+
   /** The address of the agent that calls, or "". */
   get sender() {
     return this.#header.from;

@@ -8,15 +8,13 @@ import { nameOf } from './address.js';
 import { inContext } from './context.js';
 import { InternalError, NotFoundError, wireError } from './errors.js';
 import { HostedCall } from './hosted-call.js';
+import { TIMER_MS_MAX } from './repeating.js';
 
 /** @typedef {import('./client.js').Client} Client */
 /** @typedef {import('./connection.js').Connection} Connection */
 /** @typedef {import('./context.js').Context} Context */
 /** @typedef {import('./header.js').Header} Header */
 /** @typedef {import('./registration.js').Registration} Registration */
-
-/** What a timer can be set to. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** One conversation with an agent here: its instance. */
 export class Session {

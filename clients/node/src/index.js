@@ -5,6 +5,7 @@
 /** @typedef {import('./agents.js').OperationOptions} OperationOptions */
 /** @typedef {import('./agents.js').Operations} Operations */
 /** @typedef {import('./agents.js').Receives} Receives */
+/** @typedef {import('./content.js').Collect} Collect */
 /** @typedef {import('./content.js').MessageOptions} MessageOptions */
 /** @typedef {import('./discovery.js').AgentCard} AgentCard */
 /** @typedef {import('./discovery.js').Change} Change */
@@ -21,6 +22,8 @@
 /** @typedef {import('./options.js').StreamOptions} StreamOptions */
 /** @typedef {import('./options.js').SignalOptions} SignalOptions */
 /** @typedef {import('./registration.js').RegisterOptions} RegisterOptions */
+/** @typedef {import('./runs.js').Attachment} Attachment */
+/** @typedef {import('./runs.js').Run} Run */
 /** @typedef {import('./schema.js').Schema} Schema */
 /** @typedef {import('./signalling.js').Target} Target */
 

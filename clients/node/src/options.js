@@ -1,5 +1,6 @@
 /** What the verbs take as their last argument. */
 
+/** @typedef {import('./content.js').Collect} Collect */
 /** @typedef {import('./context.js').Context} Context */
 /** @typedef {import('./errors.js').Detail} Detail */
 /** @typedef {import('./header.js').CallWords} CallWords */
@@ -11,19 +12,31 @@
  * @property {AbortSignal} [signal] Cancels the call, down to the agent and all it called.
  * @property {Context | null} [parent] The call that this one serves: the one being handled unless
  *   given; null: none.
- * @property {boolean} [detach] It outlives its parent, and has time of its own.
+ * @property {string} [run] Its name as a run: the reply is kept, and goes on over a lost
+ *   connection. The same call of the same run is the same run.
+ * @property {boolean} [detach] It outlives its parent and has time of its own; a run goes on without
+ *   readers.
  * @property {number} [window] How many bytes the agent may run ahead of the fastest reader
  *   (1 MiB); 1: one message at a time.
  */
 
-/** @typedef {CallWords & Common} CallOptions */
+/** @typedef {CallWords & Common} Calling */
+
+/**
+ * @typedef {object} Collecting
+ * @property {Collect} [collect] What the one value is made of: all texts (or bytes) joined, a list
+ *   of all, or the last. Without it: several texts joined, others listed, one as it is, of none
+ *   null.
+ */
+
+/** @typedef {Calling & Collecting} CallOptions */
 
 /**
  * @typedef {object} Laziness
  * @property {boolean} [lazy] The agent starts with the first reader.
  */
 
-/** @typedef {CallOptions & Laziness} StreamOptions */
+/** @typedef {Calling & Laziness} StreamOptions */
 
 /**
  * @typedef {object} Sends

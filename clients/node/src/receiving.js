@@ -60,6 +60,8 @@ export class Receiving {
   #source;
   #threshold;
   #owed = 0;
+  /** What came and was not taken yet costs this. */
+  #unread = 0;
   /** @type {Array<{ wake(): void }>} */
   #waiting = [];
 
@@ -140,6 +142,7 @@ export class Receiving {
     if (next !== undefined && next.index > this.taken.index) {
       this.taken = next;
       this.#owed += next.cost;
+      this.#unread -= next.cost;
       if (this.#owed >= this.#threshold && this.#source !== undefined) {
         const owed = this.#owed;
         this.#owed = 0;
@@ -147,6 +150,16 @@ export class Receiving {
       }
     }
     return next;
+  }
+
+  /**
+   * Its sender begins with a new window: what was taken so far is granted with that.
+   *
+   * @returns {number} What of a window is still taken up.
+   */
+  renew() {
+    this.#owed = 0;
+    return this.#unread;
   }
 
   /**
@@ -175,6 +188,7 @@ export class Receiving {
     const link = new Link(this.last.index + 1, header, content, isPart, cost, error);
     this.last.next = link;
     this.last = link;
+    this.#unread += cost;
   }
 
   #close() {

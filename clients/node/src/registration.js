@@ -218,7 +218,8 @@ export class Registration {
    * @param {Connection} connection
    */
   notFed(error, connection) {
-    const isNews = this.#notFed === undefined && error.code !== 'cancelled';
+    const isExpected = error.code === 'cancelled' || error.reason === 'draining';
+    const isNews = this.#notFed === undefined && !isExpected;
     if (!isNews || !this.#isWanted || this.#id === 0 || connection !== this.#connection) return;
     this.#notFed = error;
     connection.write(`{"op":"cancel","id":${this.#id}}`);
@@ -232,6 +233,8 @@ export class Registration {
     this.#connection?.open.delete(this.#id);
     this.#id = 0;
     this.#registrar.withdrawn(this);
+    // A connection that drains closes soon, and the next one takes it.
+    if (this.#isWanted && error.reason === 'draining') return;
     if (this.#isWanted) {
       this.error = this.#notFed ?? error;
       if (this.#waiters.length === 0) {

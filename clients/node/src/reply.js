@@ -1,13 +1,14 @@
 /** What a call answers, to be taken whole or read as it comes. */
 
 import { notRunning } from './call-errors.js';
-import { encode, joined } from './content.js';
+import { collected, encode } from './content.js';
 import './disposal.js';
 import { FailedPreconditionError } from './errors.js';
 import { MessageReader, PartReader, messageOf, valueOf } from './readers.js';
 import { sendSignal } from './signalling.js';
 
 /** @typedef {import('./calls.js').OwnCall} OwnCall */
+/** @typedef {import('./content.js').Collect} Collect */
 /** @typedef {import('./content.js').Message} Message */
 /** @typedef {import('./options.js').SignalOptions} SignalOptions */
 /** @typedef {import('./receiving.js').Link} Link */
@@ -101,14 +102,16 @@ export class Reply {
   }
 
   /**
-   * One value: null if nothing came, the value if one did, several texts joined, others listed.
+   * One value: null if nothing came, the value if one did, several texts joined, others listed;
+   * `collect` says otherwise.
    *
+   * @param {{ collect?: Collect }} options
    * @returns {Promise<any>}
    */
-  async value() {
+  async value({ collect } = {}) {
     const values = [];
     for await (const each of this) values.push(each);
-    return joined(values);
+    return collected(values, collect);
   }
 
   /**

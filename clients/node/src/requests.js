@@ -4,6 +4,7 @@ import { Encoded, JSON_TYPE, encode, sizeOf } from './content.js';
 import { Context, currentContext } from './context.js';
 import { CancelledCallError, InvalidArgumentError } from './errors.js';
 import { flowRest, timeoutOf, toRest, windowOf, wordsRest } from './header.js';
+import { quoted } from './quoting.js';
 import { CONTENT_BYTES_MAX } from './wire.js';
 
 /** @typedef {import('./connection.js').Connection} Connection */
@@ -29,6 +30,8 @@ const UNARY = Object.freeze({});
  * @property {boolean} isOpen The caller sends messages of its own behind the first.
  * @property {boolean} isHeld Nothing comes until the first credit: its window is 0 until then.
  * @property {boolean} isDelegated It was made to be spliced.
+ * @property {boolean} isDetached
+ * @property {string | undefined} run
  * @property {number} window
  * @property {HostedCall | undefined} parent
  */
@@ -51,9 +54,10 @@ export function requestOf(client, to, body, options, kind = UNARY) {
   }
   const isLarge = !fits(client, message);
   const window = windowOf(options.window);
-  const { lazy: isLazy = false, detach: isDetached = false } = options;
+  const { lazy: isLazy = false, detach: isDetached = false, run } = options;
   const isHeld = isLazy || isDelegated;
   rest += flowRest({ window, isHeld, isLazy, hasInput: isOpen || isLarge, isDetached });
+  if (run !== undefined) rest += `,"run":${quoted(run)}`;
   const wholeMs = timeoutOf(options.timeoutMs);
   return {
     address: to,
@@ -64,6 +68,8 @@ export function requestOf(client, to, body, options, kind = UNARY) {
     isOpen,
     isHeld,
     isDelegated,
+    isDetached,
+    run,
     window,
     parent: parentFor(client, context, options.parent),
   };

@@ -13,6 +13,7 @@ import {
   UnavailableError,
   UnimplementedError,
 } from './errors.js';
+import { TIMER_MS_MAX, repeatDelayMs } from './repeating.js';
 
 /** @typedef {import('./calls.js').OwnCall} OwnCall */
 /** @typedef {import('./connection.js').Connection} Connection */
@@ -20,9 +21,6 @@ import {
 /** @typedef {import('./errors.js').AgentError} AgentError */
 /** @typedef {import('./hosted-call.js').HostedCall} HostedCall */
 /** @typedef {import('./verbs.js').Verbs} Verbs */
-
-const REPEAT_MS = 50;
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /**
  * Such a message, ready to be written.
@@ -126,7 +124,7 @@ export async function post(client, post) {
     }
     if (error === undefined) return;
     if (!error.retry || attempt >= client.repeats) throw error;
-    await delay(REPEAT_MS * 2 ** attempt * (0.5 + Math.random()));
+    await delay(repeatDelayMs(attempt, error));
   }
 }
 

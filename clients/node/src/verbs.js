@@ -70,7 +70,8 @@ export class Verbs {
       const isTimed = options.timeoutMs !== undefined;
       const timed = isTimed ? options : { ...options, timeoutMs: TIMEOUT_MS };
       const call = new OwnCall(this, requestOf(this, to, body, timed));
-      call.sink = new Collecting(call.request.window, call, resolve, reject);
+      const { window } = call.request;
+      call.sink = new Collecting(window, call, options.collect, resolve, reject);
       call.begin();
       call.launch(options.signal);
     });

@@ -37,6 +37,7 @@ test('a context says what the call said', async () => {
       ['a.b:s:1', 'a.b', 's:1', 'me:1', 'T'],
     );
     assert.deepEqual([context.ext, context.trace, context.isNew], [ext, '00-1', true]);
+    assert.equal(context.inSession('b.c'), 'b.c:s:1');
     assert.deepEqual([context.isSend, context.isObservation], [false, false]);
     assert.deepEqual([context.deadline, context.timeLeftMs], [undefined, undefined]);
     assert.equal(context.signal.aborted, false);
@@ -53,6 +54,7 @@ test('a context of a bare call has empty words', async () => {
       const words = [context.session, context.sender, context.type, context.trace];
       assert.deepEqual(words, ['', '', '', '']);
       assert.deepEqual([context.ext, context.isNew], [{}, false]);
+      assert.equal(context.inSession('b.c'), 'b.c');
     },
     'a.b',
   );

@@ -3,11 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Message, Part } from '../src/index.js';
+import { InvalidArgumentError, Message, Part } from '../src/index.js';
 import { decodeKept, encode, joinKept, keep } from '../src/content.js';
 import { errorHeader } from '../src/error-header.js';
 import { flatObject, quoted } from '../src/quoting.js';
 import { mismatch } from '../src/schema.js';
+import { bounded, failure } from './support/bounded.js';
+import { linked } from './support/fake-sidecar.js';
 
 const person = {
   type: 'object',
@@ -131,3 +133,37 @@ test('the header of an error is within its limits, whatever was thrown', () => {
     assert.deepEqual([id, code, retry], [2, 'internal', true]);
   }
 });
+
+/** What a call gives of these messages. */
+async function collected(messages, collect, verb = 'call') {
+  let given;
+  await linked(async (client, peer) => {
+    const asked = verb === 'call' ? client.call('a', 1, { collect }) : client.stream('a', 1);
+    const { id } = await peer.next('call');
+    for (const [content, type] of messages) {
+      peer.send({ op: 'data', id, ...(type && { content_type: type }) }, content);
+    }
+    peer.send({ op: 'data', id, end: true });
+    given = bounded(verb === 'call' ? asked : asked.value({ collect }));
+    await given.catch(() => {});
+  });
+  return given;
+}
+
+const TEXTS = [['Hi ', 'text/plain'], ['there', 'text/plain']];
+const BYTES = [['a', 'application/octet-stream'], ['b', 'application/octet-stream']];
+
+for (const verb of ['call', 'stream']) {
+  test(`${verb}: one value is made of several as its caller says`, async () => {
+    assert.equal(await collected(TEXTS, 'join', verb), 'Hi there');
+    assert.deepEqual(await collected(BYTES, 'join', verb), Buffer.from('ab'));
+    assert.equal(await collected([], 'join', verb), '');
+    assert.deepEqual(await collected(TEXTS, 'list', verb), ['Hi ', 'there']);
+    assert.deepEqual(await collected([['1']], 'list', verb), [1]);
+    assert.deepEqual(await collected([], 'list', verb), []);
+    assert.deepEqual(await collected([['1'], ['[2]']], 'last', verb), [2]);
+    assert.equal(await collected([], 'last', verb), null);
+    const mixed = collected([...TEXTS, ['1']], 'join', verb);
+    await failure(mixed, InvalidArgumentError, 'bad_content');
+  });
+}

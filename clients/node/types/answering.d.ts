@@ -33,6 +33,7 @@ export class Yielding {
     leave(): Promise<unknown>;
     #private;
 }
+export type OwnCall = import('./calls.js').OwnCall;
 export type HostedCall = import('./hosted-call.js').HostedCall;
 export type MessageReader = import('./readers.js').MessageReader<Message>;
 export type Sending = import('./sending.js').Sending;

@@ -5,8 +5,12 @@ export class OwnCall {
      * @param {Request} request
      */
     constructor(client: Verbs, request: Request);
+    /** Its replies went elsewhere. */
+    isSpliced: boolean;
     client: import("./verbs.js").Verbs;
     request: import("./requests.js").Request;
+    /** Replies were asked for. */
+    isStarted: boolean;
     /** @type {Connection | undefined} */
     connection: Connection | undefined;
     id: number;
@@ -14,6 +18,8 @@ export class OwnCall {
     sending: Sending | undefined;
     /** @type {Promise<void> | undefined} Of a first message that goes in parts. */
     firstSent: Promise<void> | undefined;
+    /** How far it has read its run, if it is one. */
+    run: RunReading | undefined;
     /** @type {Receiving | Collecting} What takes the reply; set before `launch`. */
     sink: Receiving | Collecting;
     /**
@@ -49,14 +55,6 @@ export class OwnCall {
      * @param {() => void} waiter
      */
     whenWritten(waiter: () => void): void;
-    /**
-     * Whether it is open for this call and nothing of it was asked for, so that it can be spliced
-     * into its replies. Throws where it never can be, and neither be copied.
-     *
-     * @param {HostedCall} into
-     * @returns {boolean}
-     */
-    checkSpliceable(into: HostedCall): boolean;
     /** Its replies are spliced: here its id has ended, which is given once more. */
     handOver(): number;
     /** The call that it was made for is answered: what was neither spliced nor read is for nobody. */
@@ -98,8 +96,8 @@ export type Collecting = import('./collecting.js').Collecting;
 export type Connection = import('./connection.js').Connection;
 export type AgentError = import('./errors.js').AgentError;
 export type Header = import('./header.js').Header;
-export type HostedCall = import('./hosted-call.js').HostedCall;
 export type Receiving = import('./receiving.js').Receiving;
 export type Request = import('./requests.js').Request;
 export type Verbs = import('./verbs.js').Verbs;
 import { Sending } from "./sending.js";
+import { RunReading } from "./runs.js";

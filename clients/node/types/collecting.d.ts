@@ -7,10 +7,11 @@ export class Collecting {
     /**
      * @param {number} window
      * @param {Source} source
+     * @param {import('./content.js').Collect | undefined} collect
      * @param {(value: any) => void} resolve
      * @param {(error: unknown) => void} reject
      */
-    constructor(window: number, source: Source, resolve: (value: any) => void, reject: (error: unknown) => void);
+    constructor(window: number, source: Source, collect: import('./content.js').Collect | undefined, resolve: (value: any) => void, reject: (error: unknown) => void);
     isEnded: boolean;
     isEmpty: boolean;
     /** @type {AgentError | undefined} */
@@ -34,6 +35,8 @@ export class Collecting {
      * @param {AgentError} [error]
      */
     end(error?: import("./errors.js").AgentError | undefined): void;
+    /** As `Receiving.renew`: all that came was taken. */
+    renew(): number;
     #private;
 }
 export type Kept = import('./content.js').Kept;

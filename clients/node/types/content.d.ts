@@ -55,12 +55,19 @@ export function keep(bytes: Buffer, start: number, end: number): Kept;
  */
 export function joinKept(pieces: Kept[]): Kept;
 /**
- * What one who asked for one value gets: null, the value, texts joined, else the list.
+ * What one value is made of: all texts (or bytes) joined, a list of all, or the last.
+ *
+ * @typedef {'join' | 'list' | 'last'} Collect
+ */
+/**
+ * What one who asked for one value gets; throws InvalidArgumentError for what does not join. Unless
+ * they said what: null of none, the one, several texts joined, else the list.
  *
  * @param {any[]} values
+ * @param {Collect} [collect]
  * @returns {any}
  */
-export function joined(values: any[]): any;
+export function collected(values: any[], collect?: Collect | undefined): any;
 /** @param {string} contentType */
 export function isText(contentType: string): boolean;
 /**
@@ -157,6 +164,10 @@ export class Encoded {
     type: string;
     ext: Readonly<Record<string, import("./errors.js").Detail>> | undefined;
 }
+/**
+ * What one value is made of: all texts (or bytes) joined, a list of all, or the last.
+ */
+export type Collect = 'join' | 'list' | 'last';
 export type AgentError = import('./errors.js').AgentError;
 export type Detail = import('./errors.js').Detail;
 /**

@@ -43,6 +43,13 @@ export class Context implements AsyncIterable<any> {
     get name(): string;
     /** The session, or "" if the call has none. */
     get session(): string;
+    /**
+     * The address of another agent's session of the same name, for any verb; just the name where this
+     * call has no session.
+     *
+     * @param {string} name
+     */
+    inSession(name: string): string;
     /** The address of the agent that calls, or "". */
     get sender(): string;
     /** The type of the first message, or "". */

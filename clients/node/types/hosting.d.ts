@@ -1,3 +1,8 @@
+/** @typedef {import('./client.js').Client} Client */
+/** @typedef {import('./connection.js').Connection} Connection */
+/** @typedef {import('./context.js').Context} Context */
+/** @typedef {import('./header.js').Header} Header */
+/** @typedef {import('./registration.js').Registration} Registration */
 /** One conversation with an agent here: its instance. */
 export class Session {
     /**

@@ -1,3 +1,4 @@
+export type Collect = import('./content.js').Collect;
 export type Context = import('./context.js').Context;
 export type Detail = import('./errors.js').Detail;
 export type CallWords = import('./header.js').CallWords;
@@ -17,7 +18,13 @@ export type Common = {
      */
     parent?: import("./context.js").Context | null | undefined;
     /**
-     * It outlives its parent, and has time of its own.
+     * Its name as a run: the reply is kept, and goes on over a lost
+     * connection. The same call of the same run is the same run.
+     */
+    run?: string | undefined;
+    /**
+     * It outlives its parent and has time of its own; a run goes on without
+     * readers.
      */
     detach?: boolean | undefined;
     /**
@@ -26,14 +33,23 @@ export type Common = {
      */
     window?: number | undefined;
 };
-export type CallOptions = CallWords & Common;
+export type Calling = CallWords & Common;
+export type Collecting = {
+    /**
+     * What the one value is made of: all texts (or bytes) joined, a list
+     * of all, or the last. Without it: several texts joined, others listed, one as it is, of none
+     * null.
+     */
+    collect?: import("./content.js").Collect | undefined;
+};
+export type CallOptions = Calling & Collecting;
 export type Laziness = {
     /**
      * The agent starts with the first reader.
      */
     lazy?: boolean | undefined;
 };
-export type StreamOptions = CallOptions & Laziness;
+export type StreamOptions = Calling & Laziness;
 export type Sends = {
     /**
      * Resolve once it is in the agent's mailbox, or throw (the default);

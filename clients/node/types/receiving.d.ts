@@ -79,6 +79,12 @@ export class Receiving {
      */
     after(link: Link): Link | undefined;
     /**
+     * Its sender begins with a new window: what was taken so far is granted with that.
+     *
+     * @returns {number} What of a window is still taken up.
+     */
+    renew(): number;
+    /**
      * Wakes whoever this is once something has come.
      *
      * @param {{ wake(): void }} waiter

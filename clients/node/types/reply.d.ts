@@ -46,11 +46,15 @@ export class Reply<T = any> implements AsyncIterable<T> {
      */
     parts(): AsyncIterableIterator<string | Buffer>;
     /**
-     * One value: null if nothing came, the value if one did, several texts joined, others listed.
+     * One value: null if nothing came, the value if one did, several texts joined, others listed;
+     * `collect` says otherwise.
      *
+     * @param {{ collect?: Collect }} options
      * @returns {Promise<any>}
      */
-    value(): Promise<any>;
+    value({ collect }?: {
+        collect?: Collect;
+    }): Promise<any>;
     /**
      * Interrupts the agent that answers: it may have something better to do than to go on, and finish
      * the reply. Throws `failed_precondition`/`not_running` where nothing runs.
@@ -105,6 +109,7 @@ export class Exchange<T = any> extends Reply<T> {
     #private;
 }
 export type OwnCall = import('./calls.js').OwnCall;
+export type Collect = import('./content.js').Collect;
 export type Message = import('./content.js').Message;
 export type SignalOptions = import('./options.js').SignalOptions;
 export type Link = import('./receiving.js').Link;

@@ -11,6 +11,8 @@
  * @property {boolean} isOpen The caller sends messages of its own behind the first.
  * @property {boolean} isHeld Nothing comes until the first credit: its window is 0 until then.
  * @property {boolean} isDelegated It was made to be spliced.
+ * @property {boolean} isDetached
+ * @property {string | undefined} run
  * @property {number} window
  * @property {HostedCall | undefined} parent
  */
@@ -94,6 +96,8 @@ export type Request = {
      * It was made to be spliced.
      */
     isDelegated: boolean;
+    isDetached: boolean;
+    run: string | undefined;
     window: number;
     parent: HostedCall | undefined;
 };

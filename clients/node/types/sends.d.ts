@@ -6,6 +6,12 @@
  * @returns {Promise<void>}
  */
 export function post(client: Verbs, post: Post): Promise<void>;
+/** @typedef {import('./calls.js').OwnCall} OwnCall */
+/** @typedef {import('./connection.js').Connection} Connection */
+/** @typedef {import('./content.js').Encoded} Encoded */
+/** @typedef {import('./errors.js').AgentError} AgentError */
+/** @typedef {import('./hosted-call.js').HostedCall} HostedCall */
+/** @typedef {import('./verbs.js').Verbs} Verbs */
 /**
  * Such a message, ready to be written.
  *

@@ -1,5 +1,3 @@
-/** @typedef {import('./options.js').SignalOptions} SignalOptions */
-/** @typedef {import('./signalling.js').Target} Target */
 /**
  * Signals overtake all that waits for an agent and reach it while it runs. Each resolves once
  * everyone concerned has it, and throws the error of whom it could not be given to.
@@ -46,7 +44,42 @@ export class Steering extends Verbs {
      * @returns {Promise<void>}
      */
     resume(address: string, options?: import("./options.js").SignalOptions | undefined): Promise<void>;
+    /**
+     * Reads a run, from its first frame unless the options say otherwise, as often as one likes. To
+     * leave it ends nothing but the reading.
+     *
+     * @param {string} run
+     * @param {Attachment & Pick<StreamOptions, 'timeoutMs' | 'signal' | 'window' | 'parent'>} [options]
+     * @returns {Reply}
+     */
+    attach(run: string, options?: (import("./runs.js").Attachment & Pick<import("./options.js").StreamOptions, "window" | "signal" | "parent" | "timeoutMs">) | undefined): Reply;
+    /**
+     * The runs of this client's principal that are kept, by name.
+     *
+     * @param {{ state?: Run['state'], timeoutMs?: number, signal?: AbortSignal }} [options]
+     * @returns {Promise<Run[]>}
+     */
+    runs(options?: {
+        state?: "waiting" | "running" | "ended" | undefined;
+        timeoutMs?: number | undefined;
+        signal?: AbortSignal | undefined;
+    } | undefined): Promise<Run[]>;
+    /**
+     * One of them; throws NotFoundError if it is not kept.
+     *
+     * @param {string} run
+     * @param {{ timeoutMs?: number, signal?: AbortSignal }} [options]
+     * @returns {Promise<Run>}
+     */
+    describeRun(run: string, options?: {
+        timeoutMs?: number | undefined;
+        signal?: AbortSignal | undefined;
+    } | undefined): Promise<Run>;
 }
 export type SignalOptions = import('./options.js').SignalOptions;
+export type StreamOptions = import('./options.js').StreamOptions;
+export type Attachment = import('./runs.js').Attachment;
+export type Run = import('./runs.js').Run;
 export type Target = import('./signalling.js').Target;
 import { Verbs } from "./verbs.js";
+import { Reply } from "./reply.js";

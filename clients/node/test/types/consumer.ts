@@ -15,6 +15,7 @@ import {
   type Delegated,
   type Operations,
   type Reply,
+  type Run,
   type Signal,
 } from '@coagent/client';
 
@@ -45,6 +46,10 @@ class Counter {
   async closed(reason: string) {
     console.log(reason);
   }
+}
+
+function tellRun(word: string): void {
+  console.log(word);
 }
 
 function tell(change: Change): void {
@@ -93,6 +98,12 @@ export async function main(signal: AbortSignal): Promise<void> {
     yield outOfOrder('urgent');
     return context.delegate('summary', text);
   });
+  const all: unknown[] = await client.call('back', 'x', { run: 'r', detach: true, collect: 'list' });
+  for await (const word of client.attach('r', { from: all.length, timeoutMs: 1000 })) tellRun(word);
+  const runs: Run[] = await client.runs({ state: 'ended', signal });
+  tellRun(runs[0].endedMs?.toFixed() ?? (await client.describeRun('r')).name);
+  // @ts-expect-error: there is no such way to collect.
+  await client.call('back', 'x', { collect: 'first' });
   await client.interrupt({ run: 'r' }, 'be brief', { timeoutMs: 1000, ack: false });
   await client.signal('counter:a', 'steer.note');
   await client.pause('counter:a', { signal });

@@ -129,6 +129,8 @@ export class Callers {
       put: (command, signal) => this.#put(command, signal),
       finish: (command) => this.#streams.get(command.of).exchange.end(),
       send: (command, signal) => this.#send(command, signal),
+      attach: (command) => this.#attach(command),
+      runs: (command, signal) => this.#runs(command, signal),
       signal: (command, signal) => this.#signal(command, signal),
       interrupt: (command, signal) => this.#signal(command, signal),
       cancel: (command, signal) => this.#steer(command, signal),
@@ -143,8 +145,9 @@ export class Callers {
 
   #options(command, signal) {
     const { ext, trace, sender, window, detach, lazy, ack, observe, under } = command;
-    const { timeout_ms: timeoutMs } = command;
-    const given = { ext, trace, sender, window, detach, lazy, ack, observe, timeoutMs };
+    const { timeout_ms: timeoutMs, run, collect } = command;
+    const words = { ext, trace, sender, run, collect };
+    const given = { ...words, window, detach, lazy, ack, observe, timeoutMs };
     const said = Object.entries(given).filter(([, value]) => value !== undefined);
     const parent = under === undefined ? null : this.#context(under);
     return { ...Object.fromEntries(said), parent, signal };
@@ -161,6 +164,7 @@ export class Callers {
     const client = this.#clients.get(command.client);
     const options = this.#options(command, signal);
     const value = await client.call(command.to, bodyOf(command.body), options);
+    if (command.collect === 'list') return { values: value.map(valueJson) };
     return value === null ? {} : { value: valueJson(value) };
   }
 
@@ -178,6 +182,19 @@ export class Callers {
     const { parent, ...options } = this.#options({ ...command, under: command.call }, abort.signal);
     const reply = parent.delegate(command.to, bodyOf(command.body), options);
     this.#streams.set(command.as, new Reading(reply, undefined, abort));
+  }
+
+  async #attach({ client, as, run, from, tail, window, timeout_ms: timeoutMs }) {
+    const abort = new AbortController();
+    const words = { from, tail, window, timeoutMs, signal: abort.signal, parent: null };
+    const said = Object.entries(words).filter(([, value]) => value !== undefined);
+    const reply = this.#clients.get(client).attach(run, Object.fromEntries(said));
+    this.#streams.set(as, new Reading(reply, undefined, abort));
+  }
+
+  async #runs({ client, state }, signal) {
+    const runs = await this.#clients.get(client).runs({ signal, ...(state && { state }) });
+    return { runs: runs.map(({ name, ...rest }) => ({ run: name, ...rest })) };
   }
 
   /** The reply of a call that is open here. */
