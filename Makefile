@@ -66,7 +66,7 @@ test-swift: build ## the Swift unit tests and the tidy checks
 	swift test --build-path $(BUILD) --skip-build
 
 test-simulation: build ## a little of what `make simulate` does
-	$(BUILD)/debug/simulate 1..20 1000
+	$(BUILD)/debug/simulate 1..20 600
 
 test-proto: $(SETUP) ## the tables, schemas and vectors of proto/
 	$(PYTHON) proto/check.py

@@ -35,11 +35,18 @@ extension Ledger {
   /// A call's host is done with it.
   func hostEnded(_ call: SimulatedCall) {
     call.hostHasEnded = true
+    signalsMetEnd(of: call)
     call.inputs.removeAll()
     call.host?.hosted[call.hostID] = nil
     call.host?.everHosted[call.hostID] = nil
     call.host?.hasEnded(call.hostID)
     for child in calls where child.parent === call { child.parent = nil }
+  }
+
+  /// Somebody deletes a session.
+  func delete(_ session: String) {
+    deleted = session
+    paused.remove(session)
   }
 
   /// A host has closed a session, as it was told to by `id`.
@@ -52,6 +59,7 @@ extension Ledger {
   func lost(_ peer: SimulatedPeer) {
     peer.isLost = true
     peers.removeAll { $0 === peer }
+    signalsLost(at: peer)
     ended(peer.subscriptions.values)
     instances = instances.filter { $0.value.peer != peer.number }
     for call in calls {

@@ -42,15 +42,16 @@ extension Ledger {
     }
   }
 
-  private func isHosted(_ agent: Substring) -> Bool {
-    peers.contains { peer in
-      peer.registrations.values.contains { $0.name == agent && $0.isConfirmed && $0.isActive }
-    }
+  func isHosted(_ agent: Substring) -> Bool { peers.contains { isHosted(agent, by: $0) } }
+
+  func isHosted(_ agent: Substring, by peer: SimulatedPeer) -> Bool {
+    peer.registrations.values.contains { $0.name == agent && $0.isConfirmed && $0.isActive }
   }
 
   /// Ids of a client's own that may be open.
-  private func openIDs(of peer: SimulatedPeer) -> Int {
-    peer.made.count + peer.sent.count + peer.registrations.count { !$0.value.hasEnded }
+  func openIDs(of peer: SimulatedPeer) -> Int {
+    peer.made.count + peer.sent.count + peer.signals.count
+      + peer.registrations.count { !$0.value.hasEnded }
       + peer.subscriptions.count { !$0.value.hasEnded }
   }
 }

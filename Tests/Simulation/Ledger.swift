@@ -25,6 +25,12 @@ final class Ledger {
   var instances: [String: Instance] = [:]
   /// The session that somebody deletes in this event.
   var deleted: String?
+  /// Sessions of which nothing is given to hosts.
+  var paused: Set<String> = []
+  /// The signal that this event brings, and those of which something is to be said in it.
+  var arriving: SimulatedSignal?
+  var dueSignals: [SimulatedSignal] = []
+  var lastSignal: [String: Int] = [:]
   var isDraining = false
   /// How often the sidecar said what, of itself.
   var words: [String: Int] = [:]
@@ -61,8 +67,9 @@ final class Ledger {
     guard let id = frame.id else { return try remarked(frame, to: peer) }
     switch frame.op {
     case .call: try gave(frame, id, to: peer)
+    case .signal: try gaveSignal(frame, id, to: peer)
     case .close: try closed(frame, id, at: peer)
-    case .ok: try confirmed(id, peer)
+    case .ok: try confirmed(frame, id, peer)
     case .data, .error: try answered(frame, id, peer)
     case .cancel: try cancelled(id, peer)
     case .credit: try granted(frame.bytes, id, peer)
@@ -87,7 +94,7 @@ final class Ledger {
     }
   }
 
-  private func give(_ id: UInt64, _ peer: SimulatedPeer) throws(Violation) {
+  func give(_ id: UInt64, _ peer: SimulatedPeer) throws(Violation) {
     try require(id % 2 == 0, "the sidecar opened the odd id \(id)")
     try require(id > peer.lastGiven, "the sidecar opened \(id) after \(peer.lastGiven)")
     peer.lastGiven = id
@@ -169,6 +176,7 @@ final class Ledger {
         instance.peer == peer.number, "\(session) is at p\(instance.peer), not p\(peer.number)")
       try require(instance.closing == nil, "a call to \(session), which was closed")
     }
+    try require(!paused.contains(session), "\(session) is paused")
   }
 
   private func closed(_ frame: SimulatedFrame, _ id: UInt64, at peer: SimulatedPeer)
@@ -184,7 +192,10 @@ final class Ledger {
     peer.closing[id] = (frame.to, false)
   }
 
-  private func confirmed(_ id: UInt64, _ peer: SimulatedPeer) throws(Violation) {
+  private func confirmed(
+    _ frame: SimulatedFrame, _ id: UInt64, _ peer: SimulatedPeer
+  ) throws(Violation) {
+    if try signalEnded(frame, id, peer) { return }
     if peer.registrations[id] != nil {
       try require(!peer.registrations[id]!.isConfirmed, "a second ok for the registration \(id)")
       peer.registrations[id]!.isConfirmed = true
@@ -207,6 +218,7 @@ final class Ledger {
       return try told(frame, subscription)
     }
     try require(frame.op == .error && !frame.has(.more), "\(frame.op) for \(id), which has ended")
+    if try signalEnded(frame, id, peer) { return }
     if let registration = peer.registrations[id] {
       try require(!registration.hasEnded, "the registration \(id) ended twice")
       peer.registrations[id]!.hasEnded = true

@@ -63,7 +63,8 @@ struct Mood {
     limits.callDepthMax = isDeep ? 10 : 3
     limits.noReplicaMs = 3_000
     limits.undrainedMs = 20_000
-    limits.connectionsMax = peersMax
+    // One more comes in the end, to resume what is paused.
+    limits.connectionsMax = peersMax + 1
     return limits
   }
 }

@@ -13,6 +13,8 @@ final class SimulatedCall {
 
   /// One of the sidecar's own agents handles it: what it says is not foretold.
   var isSystem = false
+  /// A topic made it of a message.
+  var isFed = false
 
   // As the caller opened it.
   var from = ""

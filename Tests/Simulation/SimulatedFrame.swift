@@ -5,6 +5,8 @@ struct SimulatedFrame {
   let op: Wire.Operation
   let id: UInt64?
   let to: String
+  let name: String
+  let call: UInt64?
   let from: String
   let type: String
   let trace: String
@@ -26,6 +28,8 @@ struct SimulatedFrame {
     op = header.operation
     id = header[.id]
     to = header[.to].text
+    name = header[.name].text
+    call = header[.call]
     from = header[.from].text
     type = header[.type].text
     trace = header[.trace].text
@@ -80,7 +84,7 @@ extension SimulatedFrame: CustomStringConvertible {
   var description: String {
     var text = "\(op)"
     if let id { text += " \(id)" }
-    let words = [to, from, topic, type, reason, self.text].filter { !$0.isEmpty }
+    let words = [to, name, from, topic, type, reason, self.text].filter { !$0.isEmpty }
     for word in words { text += " \(word)" }
     let truths: [(Truth, String)] = [
       (.new, "new"), (.oneway, "oneway"), (.input, "input"), (.part, "part"), (.end, "end"),

@@ -49,6 +49,12 @@ final class SimulatedPeer {
   /// What it subscribed to, and the publishes that wait for their `ok`.
   var subscriptions: [UInt64: SimulatedSubscription] = [:]
   var published: [UInt64: SimulatedPublication] = [:]
+  /// Signals of its own that wait for their answer, and those that it was given and has not answered.
+  var signals: [UInt64: SimulatedSignal] = [:]
+  var givenSignals: [UInt64: SimulatedSignal] = [:]
+  var readSignals: [UInt64: Bool] = [:]
+  /// It named none in its hello.
+  var hasNoFeatures = false
   /// Sessions it is to close, from when the sidecar says so to when it has.
   var closing: [UInt64: (session: String, isRead: Bool)] = [:]
   /// Some of its ids that have ended.
@@ -139,6 +145,8 @@ final class SimulatedPeer {
     hosted = [:]
     made = [:]
     uplink = Uplink()
+    signals = [:]
+    givenSignals = [:]
   }
 }
 

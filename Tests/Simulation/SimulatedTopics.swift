@@ -89,6 +89,7 @@ extension Ledger {
     guard publication.fed[agent] == nil, publication.from != address else { return }
     let call = SimulatedCall(
       -publication.number, to: address, isSend: true, caller: peers[0], callerID: nil)
+    call.isFed = true
     call.from = publication.from
     call.hasParent = publication.hasParent
     call.deadline = publication.expires

@@ -216,7 +216,7 @@ extension Simulation {
     guard let session = pick(ledger.instances.keys.sorted()) else { return }
     let content = #"{"address":"\#(session)"}"#
     _ = try ask(peer, "sessions", "SessionDelete", content) { [ledger] in
-      ledger.deleted = session
+      if ledger.maySteer(session.prefix { $0 != ":" }, peer) { ledger.delete(session) }
     }
   }
 }

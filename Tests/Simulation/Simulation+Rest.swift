@@ -13,6 +13,7 @@ extension Simulation {
     isSettling = true
     for peer in alive { try arrive(peer, .max) }
     if chance(15) { try drain() }
+    try resumeAll()
     try finishCalls()
     for call in ledger.calls where !call.isSend {
       try require(call.hasEnded, "call \(call.number) to \(call.to) never ends")
@@ -51,6 +52,23 @@ extension Simulation {
     }
   }
 
+  /// What may be paused goes on: its messages would wait for ever.
+  private func resumeAll() throws(Violation) {
+    guard tally["signals pause"] > 0 else { return }
+    try connect(asOperator: true)
+    let peer = alive[alive.count - 1]
+    let sessions = mood.names.flatMap { name in (1...mood.sessions).map { "\(name):s\($0)" } }
+    for session in sessions {
+      let id = peer.newID(gap: 0)
+      callCount += 1
+      let signal = SimulatedSignal(callCount, "resume", .session(session), sender: peer, id: id)
+      try say(peer, #"{"op":"signal","id":\#(id),"to":"\#(session)","name":"resume"}"#) {
+        [unowned self] in
+        ledger.signalled(signal, events)
+      }
+    }
+  }
+
   /// Goes on until nobody has anything to do.
   func finishCalls() throws(Violation) {
     for _ in 0..<(mood.isCrowd ? 5_000 : 200) {
@@ -67,6 +85,10 @@ extension Simulation {
     var isBusy = false
     while !peer.out.isEmpty, !peer.isLost {
       try read(peer, .max)
+      isBusy = true
+    }
+    for id in peer.readSignals.keys.sorted() {
+      try answerSignal(id, peer)
       isBusy = true
     }
     for id in peer.closing.keys.sorted() {

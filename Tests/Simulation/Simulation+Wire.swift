@@ -76,6 +76,7 @@ extension Simulation {
         call.endIsRead = true
         peer.everMade[id] = nil
       }
+    case .signal: peer.readSignals[id] = true
     case .close: peer.closing[id]?.isRead = true
     default: break
     }
@@ -83,12 +84,12 @@ extension Simulation {
 
   // MARK: Coming and going
 
-  func connect() throws(Violation) {
+  func connect(asOperator: Bool = false) throws(Violation) {
     peerCount += 1
     tally.count("peers")
-    let isTCP = chance(20)
+    let isTCP = !asOperator && chance(20)
     let out = OutBuffer()
-    let user = Principal.user(UInt32(number(1...10) == 1 ? 2 : 1))
+    let user = Principal.user(UInt32(!asOperator && chance(20) ? 2 : 1))
     var index: ConnectionIndex = -1
     try event("p\(peerCount) connects") {
       index = core.accept(
@@ -105,9 +106,11 @@ extension Simulation {
     byConnection[index] = peer
     ledger.peers.append(peer)
     var hello = #"{"op":"hello","v":1,"client":"simulated/1","name":"p\#(peerCount)""#
+    peer.hasNoFeatures = !asOperator && chance(10)
+    if !peer.hasNoFeatures { hello += #","features":"signals later""# }
     if isTCP { hello += #","token":"\#(Self.token)""# }
     try say(peer, hello + "}")
-    if chance(mood.isCrowd ? 8 : 80) { try register(peer) }
+    if !asOperator, chance(mood.isCrowd ? 8 : 80) { try register(peer) }
   }
 
   func lose(_ peer: SimulatedPeer, deliveringFirst: Bool = false) throws(Violation) {

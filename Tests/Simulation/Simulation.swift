@@ -167,7 +167,9 @@ final class Simulation {
     case 60..<70: try grant(peer)
     case 70..<72: try grantSubscription(peer)
     case 72..<75: try answerClose(peer)
-    case 75..<87: try read(peer, appetite(peer))
+    case 75: try signal(peer)
+    case 76: if chance(90) { try answerSignal(peer) } else { try cancelSignal(peer) }
+    case 77..<87: try read(peer, appetite(peer))
     case 87..<90: try arrive(peer, number(1...600))
     case 90..<93 where mood.isCrowd: try pass(number(1...30))
     case 90..<93: try pass([1, 9, 40, 700, 2_500, 6_000][number(0...(mood.hasStreams ? 3 : 5))])
@@ -221,8 +223,11 @@ final class Simulation {
     core.takeClosing { connection in
       if let peer = byConnection[connection] { ended.append(peer) }
     }
+    try ledger.checkSignals()
+    ledger.deleted = nil
     for peer in ended { try hungUp(on: peer) }
     if events % mood.eventsPerCheck == 0 {
+      ledger.endPauses()
       try ledger.check()
       tally.reach("most calls at once", ledger.calls.count)
       tally.reach("most peers at once", alive.count)
