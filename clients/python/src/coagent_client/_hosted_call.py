@@ -25,7 +25,6 @@ from ._receiving import MessageReader, Receiving, value_of
 from ._replying import AFTER, BEFORE, RUNNING, Replying
 from ._sending import Sending
 from ._threads import CancelledWait, GeneratorThread, Waits, run_in_thread
-from ._validation import Check
 from ._wire import WINDOW_DEFAULT, Fields
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ class HostedCall:
         """Of an agent that is a class, once its instance is made."""
         self._failure: BaseException | None = None
         self._pump: GeneratorThread | None = None
-        self._waits = Waits()
+        self._waits: Waits | None = None
         self.later: Later | None = None
         """Its reply is finished later than its function."""
         self.is_begun = False
@@ -204,7 +203,8 @@ class HostedCall:
 
     def _interrupt_thread(self, interrupted: Interrupted) -> None:
         """A thread hears of it where it waits: in `Context.wait`, or at a `yield`."""
-        self._waits.cancel()
+        if self._waits is not None:
+            self._waits.cancel()
         if self._pump is not None:
             self._pump.interrupt(interrupted)
 
@@ -230,8 +230,9 @@ class HostedCall:
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """For the thread of a plain function: its result; Interrupted if that comes first."""
+        waits = self._waits = self._waits or Waits()
         try:
-            return self._waits.result(work, self.loop)
+            return waits.result(work, self.loop)
         except CancelledWait:
             if self.interrupted is not None and not self.is_stopping:
                 raise self.interrupted.with_traceback(None) from None
@@ -269,11 +270,6 @@ class HostedCall:
         if operation.default is not REQUIRED and not content and not fields.get("type"):
             return operation.default
         return operation.convert(fields, content)
-
-    @property
-    def check(self) -> Check | None:
-        """Raises for what the operation must not answer."""
-        return self._operation.check if self._operation is not None else None
 
     # Running
 
@@ -332,6 +328,7 @@ class HostedCall:
             else:
                 arguments.append(await self._body(operation))
         replying = self.replying
+        replying.check = operation.check
         replying.stage = RUNNING
         if operation.kind == ASYNC_GENERATOR:
             await replying.each(operation.function(*arguments))
@@ -341,11 +338,13 @@ class HostedCall:
             await replying.answer(value)
             del value  # A deferred reply ends when nobody holds it any more.
         elif operation.kind == GENERATOR:
+            self._waits = Waits()
             self._pump = GeneratorThread(self.client.threads, self.sending, replying.put)
             await self._pump.run(operation.function, arguments)
             replying.stage = AFTER
             await replying.finish()
         else:
+            self._waits = Waits()
             value = await run_in_thread(self.client.threads, operation.function, arguments)
             replying.stage = AFTER
             await replying.answer(value)

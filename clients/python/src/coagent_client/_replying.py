@@ -13,12 +13,16 @@ from ._delegated import PLACED, Handoff, OutOfOrder
 from ._errors import AgentError
 from ._reply import Reply
 from ._sending import Sending
+from ._validation import Check
 
 if TYPE_CHECKING:
     from ._calls import OwnCall
     from ._hosted_call import HostedCall
 
 _ITEMS_PER_TURN = 64
+
+_VALUES = frozenset((str, bytes, int, float, bool, dict, list, tuple))
+"""What is a message by itself, looked at first because most is."""
 
 BEFORE, RUNNING, AT_YIELD, AFTER = range(4)
 """Where the agent's code is: not begun, running, at a `yield`, ended."""
@@ -27,7 +31,7 @@ BEFORE, RUNNING, AT_YIELD, AFTER = range(4)
 class Replying:
     """Sends replies in their order; a generator is not resumed while there is no credit."""
 
-    __slots__ = ("_call", "_sending", "is_deferred", "is_due", "stage")
+    __slots__ = ("_call", "_sending", "check", "is_deferred", "is_due", "stage")
 
     def __init__(self, call: HostedCall) -> None:
         self._call = call
@@ -37,6 +41,8 @@ class Replying:
         """An interrupt is to be thrown into the generator where it stands."""
         self.is_deferred = False
         """The end of the code is not the end of the reply."""
+        self.check: Check | None = None
+        """Raises for what must not be answered."""
 
     def throw_at_yield(self) -> bool:
         """If a generator stands at a `yield`, it gets an interrupt there; False: it does not."""
@@ -48,7 +54,9 @@ class Replying:
 
     async def answer(self, value: Any) -> None:
         """Sends what a function returned, the last or all of the reply unless it is deferred."""
-        if isinstance(value, AsyncIterable) and not isinstance(value, Reply):
+        if type(value) in _VALUES and not self.is_deferred:
+            await self._send(value, end=True)
+        elif isinstance(value, AsyncIterable) and not isinstance(value, Reply):
             await self.each(value)
         elif self.is_deferred:
             if value is not None and not isinstance(value, Deferred):
@@ -62,9 +70,7 @@ class Replying:
             await self.put(value)
             await self.finish()
         else:
-            message = self._encoded(value)
-            if not self._sending.try_send(message, end=True):
-                await self._sending.send(message, end=True)
+            await self._send(value, end=True)
 
     async def each(self, values: AsyncIterable[Any]) -> None:
         """Sends what is yielded, to the end of the reply."""
@@ -101,19 +107,21 @@ class Replying:
 
     async def put(self, item: Any) -> None:
         """Sends one thing that was yielded, in its place."""
-        if isinstance(item, PLACED) and not is_plain(item):
+        if type(item) not in _VALUES and isinstance(item, PLACED) and not is_plain(item):
             await self._place(item)
-            return
-        message = self._encoded(item)
-        if not self._sending.try_send(message):
-            await self._sending.send(message)
+        else:
+            await self._send(item)
+
+    async def _send(self, value: Any, *, end: bool = False) -> None:
+        message = self._encoded(value)
+        if not self._sending.try_send(message, end=end):
+            await self._sending.send(message, end=end)
 
     def _encoded(self, value: Any) -> Encoded:
         """A message of the agent's own, which its operation may have checked."""
         message = encode(value)
-        check = self._call.check
-        if check is not None:
-            check(message)
+        if self.check is not None:
+            self.check(message)
         return message
 
     async def _place(self, item: Any) -> None:
