@@ -165,3 +165,38 @@ async def test_children_of_a_call_in_flight_go_where_it_came_from() -> None:
         answer(peer, child["id"], 5, end=True)
         assert (await peer.next("data")).content == b"5"
         await client.aclose()
+
+
+@aio
+async def test_one_that_its_operator_drained_is_refused_and_serves_what_it_has() -> None:
+    go_on = asyncio.Event()
+
+    async def agent() -> int:
+        await bounded(go_on.wait())
+        return 1
+
+    async with FakeSidecar() as sidecar:
+        client = connect(sidecar.url, repeats=0)
+        client.register("agent", agent)
+        peer = await entered(sidecar, client)
+        await registered(peer, "agent")
+        serving = asyncio.ensure_future(client.serve())
+        call = peer.call("agent")
+        peer.send({"op": "goodbye", "reason": "drained", "timeout_ms": 10_000})
+        await peer.nothing()
+        for verb, op in VERBS:  # There is no next connection to wait for.
+            work = asyncio.ensure_future(verb(client))
+            got = await peer.next(op)
+            draining = {"code": "unavailable", "reason": "draining", "retry": True}
+            peer.send({"op": "error", "id": got["id"], **draining})
+            with pytest.raises(AgentError) as caught:
+                await bounded(work)
+            assert caught.value.reason == "draining"
+        assert not serving.done()
+        go_on.set()
+        got = await peer.next("data")
+        while got["id"] != call:  # The input of an exchange that was refused.
+            got = await peer.next("data")
+        assert got.content == b"1"
+        await bounded(serving)
+        await client.aclose()

@@ -76,6 +76,7 @@ class Client(RunVerbs):
         self._reconnecting: asyncio.Task[None] | None = None
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._ended: asyncio.Future[None] | None = None
+        self._drained = asyncio.Event()
         self._is_closed = False
 
     # Life
@@ -199,13 +200,22 @@ class Client(RunVerbs):
         await self.aclose()
 
     async def serve(self) -> None:
-        """Waits until all agents are registered, then until the client is closed; raises what
-        else ends it."""
+        """Waits until all agents are registered, then until the client is closed, or has been
+        drained by the sidecar's operator and is done with what it handles; raises what else ends
+        it."""
         for registration in list(self._registrations):
             await registration
         assert self._ended is not None
-        await asyncio.shield(self._ended)
-        if not self._is_closed:
+        drained = self.loop.create_task(self._drained.wait())
+        changes: list[asyncio.Future[Any]] = [self._ended, drained]
+        try:
+            await asyncio.wait(changes, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            drained.cancel()
+        while self.hosting.tasks and not self._ended.done():
+            changes = [self._ended, *self.hosting.tasks]
+            await asyncio.wait(changes, return_when=asyncio.FIRST_COMPLETED)
+        if self._ended.done() and not self._is_closed:
             self.check_alive()
 
     def run(self) -> None:
@@ -287,6 +297,7 @@ class Client(RunVerbs):
     def opened(self, connection: Connection) -> None:
         """Hello is written; what follows need not wait for the welcome."""
         self.connection = connection
+        self._drained.clear()
         for registration in self._registrations:
             registration.start(connection)
         for reader in self._readers:
@@ -307,8 +318,13 @@ class Client(RunVerbs):
     def closing(self, connection: Connection, ident: int, fields: Fields) -> None:
         self.hosting.closing(connection, ident, fields)
 
-    def draining(self, connection: Connection) -> None:
-        log.info("the sidecar takes no new calls")
+    def draining(self, connection: Connection, reason: str) -> None:
+        if reason == "drained":  # The sidecar stays, and so does the connection.
+            log.warning("the operator has drained this client: it hosts nothing any more")
+            self._drained.set()
+        else:
+            log.info("the sidecar takes no new calls")
+            connection.is_draining = True
 
     def lost(self, connection: Connection, error: AgentError) -> None:
         self.hosting.lost()

@@ -59,7 +59,7 @@ class Owner(Protocol):
         self, connection: Connection, ident: int, fields: Fields, body: bytes
     ) -> None: ...
     def closing(self, connection: Connection, ident: int, fields: Fields) -> None: ...
-    def draining(self, connection: Connection) -> None: ...
+    def draining(self, connection: Connection, reason: str) -> None: ...
     def lost(self, connection: Connection, error: AgentError) -> None: ...
 
 
@@ -311,8 +311,7 @@ class Connection(asyncio.Protocol):
         elif op == "welcome":
             self._on_welcome(fields)
         elif op == "goodbye":
-            self.is_draining = True
-            self._owner.draining(self)
+            self._owner.draining(self, str(fields.get("reason", "")))
         elif op == "pong" and self._pong is not None and not self._pong.done():
             self._pong.set_result(None)
         # Anything else is of a later version: ignored.

@@ -180,13 +180,15 @@ class Registration:
             connection.write(f'{{"op":"cancel","id":{self._ident}}}')
 
     def on_error(self, error: AgentError, more: bool) -> None:
-        if self._connection is not None:
-            self._connection.end_id(self._ident)
+        connection = self._connection
+        if connection is not None:
+            connection.end_id(self._ident)
         self._ident = 0
         self._client.hosting.remove(self)
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
-        if self._is_wanted and error.reason == "draining":
+        is_waiting = connection is not None and connection.is_draining
+        if self._is_wanted and is_waiting and error.reason == "draining":
             return  # The connection closes soon, and the next one takes it.
         if self._is_wanted:
             self.error = error = self._not_fed or error

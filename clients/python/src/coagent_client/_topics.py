@@ -216,7 +216,7 @@ class TopicReader(Changing):
         if connection is not None:
             connection.end_id(ident)
         error.address = self.topic
-        if error.reason == "draining":
+        if error.reason == "draining" and connection is not None and connection.is_draining:
             self._ident = 0  # The connection closes soon, and the next one takes it.
         else:
             self.end(error)
