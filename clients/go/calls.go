@@ -3,19 +3,14 @@ package coagent
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/coagent/coagent/clients/go/internal/wire"
 )
 
-const (
-	repeatDelay    = 50 * time.Millisecond
-	repeatDelayMax = 2 * time.Second
-	// lateness is how long the sidecar may let a deadline pass before the call ends here.
-	lateness = time.Second
-)
+// lateness is how long the sidecar may let a deadline pass before the call ends here.
+const lateness = time.Second
 
 // callRequest is what a call says, ready to be written, and again if it is repeated.
 type callRequest struct {
@@ -305,9 +300,7 @@ func (o *ownCall) onData(header *wire.Header, content []byte) {
 		o.mu.Unlock()
 	}
 	if header.Is(wire.End) {
-		o.receiving.frame(header, content)
-		o.forget(nil, false)
-		return
+		o.forget(nil, false) // Before anybody hears of it.
 	}
 	o.receiving.frame(header, content)
 }
@@ -343,56 +336,6 @@ func (o *ownCall) onLost(err *Error) {
 	lost := failure(Unavailable, "connection_lost", "%s", err.Message).at(o.request.address)
 	lost.cause = err
 	o.finish(lost)
-}
-
-// end ends the call with an error of the sidecar's, or makes it again.
-func (o *ownCall) end(err *Error) {
-	if delay, ok := o.repeats(err); ok {
-		o.mu.Lock()
-		connection, id := o.connection, o.id
-		o.id, o.connection = 0, nil
-		o.attempts++
-		o.mu.Unlock()
-		connection.endID(id)
-		o.client.later(delay, o.restart)
-		return
-	}
-	o.finish(err)
-}
-
-// restart makes the call again, unless it was left meanwhile.
-func (o *ownCall) restart() {
-	o.receiving.mu.Lock()
-	hasEnded := o.receiving.hasEnded
-	o.receiving.mu.Unlock()
-	if hasEnded || o.start() != nil {
-		return
-	}
-	o.receiving.mu.Lock()
-	hasEnded = o.receiving.hasEnded
-	o.receiving.mu.Unlock()
-	if hasEnded { // Left while it was being opened.
-		o.forget(nil, true)
-	}
-}
-
-// repeats tells whether, and after what time, the call is made again.
-func (o *ownCall) repeats(err *Error) (time.Duration, bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	// With input of its own, messages may have gone that cannot be sent again.
-	if !err.Retry || o.attempts >= o.client.options.repeats || o.hasFrames || o.id == 0 ||
-		(o.request.hasInput() && !o.isResumed) || o.isLeft || o.ctx.Err() != nil ||
-		(o.request.isDelegated && !o.isStarted) {
-		return 0, false
-	}
-	delay := min(repeatDelay<<o.attempts, repeatDelayMax)
-	delay = time.Duration(float64(delay) * (0.5 + rand.Float64()))
-	if after, ok := err.Details["retry_after_ms"].(int64); ok {
-		delay = max(delay, time.Duration(after)*time.Millisecond)
-	}
-	deadline := o.request.deadline
-	return delay, deadline.IsZero() || time.Until(deadline) > delay
 }
 
 // watch has the call end with its context, also while nobody reads.

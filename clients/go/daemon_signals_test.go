@@ -70,7 +70,7 @@ func TestAnInterruptReachesTheRightOneOfTwo(t *testing.T) {
 	}
 	_, err := bob.Next(ctx)
 	failsWith(t, err, coagent.Cancelled, "cancelled")
-	failsWith(t, caller.Interrupt(ctx, "thinker:bob", nil), coagent.NotFound, "unknown_session")
+	failsWith(t, caller.Interrupt(ctx, "thinker:eve", nil), coagent.NotFound, "unknown_session")
 	failsWith(t, caller.Interrupt(ctx, "thinker:ann", nil), coagent.FailedPrecondition,
 		"not_running")
 	failsWith(t, caller.Signal(ctx, "thinker", "steer.note", 1), coagent.Unimplemented,

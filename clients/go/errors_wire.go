@@ -166,12 +166,13 @@ func appendError(out []byte, id int64, err *Error) []byte {
 	return wire.AppendTrue(out, wire.Retry, err.Retry)
 }
 
-// endedError is what an agent's error is to its caller, or nil; ctx is that of the call.
-func endedError(ctx context.Context, err error) *Error {
+// endedError is what an agent's error is to its caller, or nil; isOver tells that nobody waited any
+// more.
+func endedError(isOver bool, err error) *Error {
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() == nil:
+	case !isOver:
 	case errors.Is(err, context.DeadlineExceeded):
 		return failure(DeadlineExceeded, "deadline", "the call's time ran out")
 	case errors.Is(err, context.Canceled):

@@ -29,9 +29,9 @@ type hostedCall struct {
 
 	hooks hookTurns
 
-	mu          sync.Mutex // Guards what follows.
-	isEnded     bool       // The terminal frame is written, or nobody is there to read it.
-	isCancelled bool
+	mu          sync.Mutex   // Guards what follows.
+	isEnded     bool         // The terminal frame is written, or nobody is there to read it.
+	stopped     error        // Why nobody waits any more.
 	interrupted *Interrupted // The newest.
 	isDisturbed bool         // An interrupt has ended ctx.
 	failed      error        // What a hook for interrupts failed with: the call's end.
@@ -132,7 +132,7 @@ func (h *hostedCall) stop(reason *Error) {
 		err.cause = &contextCause{kind, reason.cause}
 	}
 	h.mu.Lock()
-	h.isCancelled = true
+	h.stopped = &err
 	h.mu.Unlock()
 	h.sending.close(&err)
 	h.input.end(&err)
@@ -140,8 +140,8 @@ func (h *hostedCall) stop(reason *Error) {
 }
 
 func (h *hostedCall) endContexts(err, cause error) {
-	h.lasting.end(err, cause) // First: it tells what the error of a function is about that ctx ends.
 	h.ctx.end(err, cause)
+	h.lasting.end(err, cause)
 }
 
 func (h *hostedCall) grant(bytes int64, _ int) {
@@ -219,19 +219,23 @@ func (h *hostedCall) end(err error) {
 	// What came when the last message was on its way does not make it end twice.
 	hadEnded := h.isEnded || h.sending.hasEnded()
 	h.isEnded = true
+	over := h.stopped
 	switch {
-	case h.isCancelled && err == nil:
+	case over != nil && err == nil:
 		err = context.Canceled
-	case h.isCancelled:
+	case over != nil:
 	case h.failed != nil:
 		err = h.failed
 	case h.isDisturbed && isInterruption(err):
 		err = errInterrupted()
 	}
 	h.mu.Unlock()
-	failed := endedError(&h.lasting, err)
-	h.sending.close(errEnded())
-	h.input.end(errEnded())
+	failed := endedError(over != nil, err)
+	if over == nil {
+		over = errEnded()
+	}
+	h.sending.close(over)
+	h.input.end(over)
 	h.connection.endID(h.id)
 	if failed != nil && !hadEnded {
 		h.connection.writeError(h.id, failed)

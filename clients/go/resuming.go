@@ -52,23 +52,30 @@ type runFrames struct {
 	connection *connection
 }
 
-// count puts a frame where it is read from; false if it is not this connection's turn any more.
-func (f *runFrames) count(put func()) bool {
+// count puts a frame where it is read from, unless it is not this connection's turn any more.
+func (f *runFrames) count(put func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.ownCall.connection != f.connection {
-		return false
+	if f.ownCall.connection == f.connection {
+		f.frames++
+		f.hasFrames = true
+		put()
 	}
-	f.frames++
-	f.hasFrames = true
-	put()
-	return true
+}
+
+// isTurn tells whether the run is read by this connection.
+func (f *runFrames) isTurn() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ownCall.connection == f.connection
 }
 
 func (f *runFrames) onData(header *wire.Header, content []byte) {
-	isCounted := f.count(func() { f.receiving.frame(header, content) })
-	if isCounted && header.Is(wire.End) {
-		f.forget(nil, false)
+	if !header.Is(wire.End) {
+		f.count(func() { f.receiving.frame(header, content) })
+	} else if f.isTurn() {
+		f.forget(nil, false) // Before anybody hears of it.
+		f.receiving.frame(header, content)
 	}
 }
 
@@ -78,12 +85,12 @@ func (f *runFrames) onError(header *wire.Header) {
 		f.count(func() { f.receiving.failedAt(err) })
 		return
 	}
-	f.mu.Lock()
-	isTurn, isResumed := f.ownCall.connection == f.connection, f.isResumed
-	f.mu.Unlock()
-	if !isTurn {
+	if !f.isTurn() {
 		return
 	}
+	f.mu.Lock()
+	isResumed := f.isResumed
+	f.mu.Unlock()
 	if isResumed && err.Code == NotFound && err.Reason == "unknown_run" {
 		f.finish(failure(Unavailable, "connection_lost",
 			"the run was lost with a connection").at(f.request.address))
