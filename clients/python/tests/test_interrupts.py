@@ -29,8 +29,7 @@ async def test_an_interruptible_block_ends_with_the_payload_and_the_reply_is_fin
             assert context.interrupted is interrupted
             assert not context.cancelled
             yield f"{interrupted.payload} said {interrupted.sender}"
-            async with asyncio.timeout(BOUND_S):  # Counts of cancellations are as ever.
-                yield str(await context.call("b"))
+            yield str(await bounded(context.call("b")))
 
     async with hosting(think=think) as (_, peer):
         call, other = peer.call("think"), peer.call("think")
@@ -59,7 +58,7 @@ async def test_without_a_block_the_code_is_cancelled_once_and_may_finish() -> No
             task = asyncio.current_task()
             assert task is not None
             await asyncio.sleep(0)
-            counts.append(task.cancelling())
+            counts.append(getattr(task, "cancelling", int)())  # Python counts them from 3.11.
             await bounded(go_on.wait())
             assert context.interrupted is not None
             return f"finished after {context.interrupted.payload}"
