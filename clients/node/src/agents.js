@@ -5,6 +5,7 @@ import { UnimplementedError } from './errors.js';
 
 /** @typedef {import('./context.js').Context} Context */
 /** @typedef {import('./schema.js').Schema} Schema */
+/** @typedef {import('./schema.js').Validate} Validate */
 
 /**
  * What a function gets as its first argument: the value of the first message (undefined where there
@@ -20,6 +21,9 @@ import { UnimplementedError } from './errors.js';
  *   `required`, `properties` or `items` is refused (`invalid_argument`/`bad_content`) before the
  *   function runs, where it gets values.
  * @property {Schema} [output] JSON Schema of each value that comes back.
+ * @property {Validate | boolean} [validate] Looks at each value in place of the light check of
+ *   `input`, and at what is answered by `output`: what does not fit ends the call
+ *   (`internal`/`bad_reply`). `true`: the light check of both.
  * @property {boolean} [streaming] It answers any number of messages: of generators this is known.
  * @property {Receives} [receives] `value` unless given.
  */
@@ -68,6 +72,9 @@ export class Operation {
     this.description = options.description ?? '';
     this.input = options.input;
     this.output = options.output;
+    this.validate = typeof options.validate === 'function' ? options.validate : undefined;
+    /** What is answered is looked at too. */
+    this.checksReplies = Boolean(options.validate);
     this.receives = options.receives ?? 'value';
     this.isStreaming = options.streaming ?? isGenerator(work);
     if (!['value', 'message', 'values', 'messages'].includes(this.receives)) {
@@ -101,7 +108,7 @@ export class AgentSpec {
       this.operations = [this.#any];
       return;
     }
-    this.operations = operationsOf(this.cls);
+    this.operations = operationsOf(this.cls, options.validate);
     for (const each of this.operations) {
       if (this.#byType.has(each.name)) throw new TypeError(`two operations handle "${each.name}"`);
       this.#byType.set(each.name, each);
@@ -141,8 +148,11 @@ export class AgentSpec {
   }
 }
 
-/** @param {AgentClass} cls */
-function operationsOf(cls) {
+/**
+ * @param {AgentClass} cls
+ * @param {Validate | boolean | undefined} validate Unless an operation says otherwise.
+ */
+function operationsOf(cls, validate) {
   const { operations } = cls;
   if (typeof operations !== 'object' || operations === null) {
     throw new TypeError(`${cls.name} has no \`static operations\``);
@@ -152,7 +162,7 @@ function operationsOf(cls) {
     if (typeof work !== 'function') {
       throw new TypeError(`${cls.name}.operations names ${method}, which is no method`);
     }
-    return new Operation(options.type ?? method, work, options);
+    return new Operation(options.type ?? method, work, { validate, ...options });
   });
   if (found.length === 0) throw new TypeError(`${cls.name}.operations is empty`);
   return found;

@@ -3,6 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { badSplice, spliced } from './call-errors.js';
+import { checkReply } from './checking.js';
 import { Message, Part, encode } from './content.js';
 import { OutOfOrder } from './delegating.js';
 import { Interrupted } from './errors.js';
@@ -63,6 +64,7 @@ export class Yielding {
           break;
         }
         this.#isStanding = true;
+        checkReply(this.#call, value);
         if (typeof value === 'object' && value !== null) await this.#sendObject(value);
         else await this.#sendMessage(value);
         // Others have a turn, however fast this one yields.

@@ -1,6 +1,7 @@
 /** One call that is handled here: it runs, and ends with exactly one terminal frame. */
 
 import { Yielding, isIterator, isPromise } from './answering.js';
+import { checkReply, checked } from './checking.js';
 import { encode } from './content.js';
 import { Context, inContext } from './context.js';
 import {
@@ -13,7 +14,7 @@ import {
 import { WINDOW_DEFAULT } from './header.js';
 import { MessageReader, valueOf } from './readers.js';
 import { Receiving } from './receiving.js';
-import { begin, checked } from './running.js';
+import { begin } from './running.js';
 import { Sending } from './sending.js';
 import { hookOf } from './signals.js';
 
@@ -294,6 +295,7 @@ export class HostedCall {
         return;
       }
       if (typeof value !== 'object' || value === null || !isIterator(value)) {
+        checkReply(this, value);
         const message = encode(value);
         if (this.#sending.trySend(message, true)) this.#end();
         else this.#endAfter(this.#sending.send(message, { isEnd: true }));

@@ -25,6 +25,7 @@
 /** @typedef {import('./runs.js').Attachment} Attachment */
 /** @typedef {import('./runs.js').Run} Run */
 /** @typedef {import('./schema.js').Schema} Schema */
+/** @typedef {import('./schema.js').Validate} Validate */
 /** @typedef {import('./signalling.js').Target} Target */
 
 export { connect, Client } from './client.js';

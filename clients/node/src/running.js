@@ -1,12 +1,11 @@
 /** Runs an agent for a call: which of its operations, on which instance, with what argument. */
 
 import { isPromise } from './answering.js';
+import { checked } from './checking.js';
 import { decode, keep } from './content.js';
-import { InvalidArgumentError } from './errors.js';
 import { WINDOW_DEFAULT } from './header.js';
 import { messageOf } from './readers.js';
 import { Receiving } from './receiving.js';
-import { mismatch } from './schema.js';
 
 /** @typedef {import('./agents.js').Operation} Operation */
 /** @typedef {import('./content.js').Kept} Kept */
@@ -31,19 +30,6 @@ export function begin(call, bytes, start, end) {
   if (isBare) return beginWithInput(call);
   const operation = choose(call, header.type);
   return handle(call, operation, argument(call, operation, bytes, start, end));
-}
-
-/**
- * A value as the agent's operation takes it; throws InvalidArgumentError for one it does not.
- *
- * @param {HostedCall} call
- * @param {any} value
- * @returns {any}
- */
-export function checked(call, value) {
-  const wrong = mismatch(call.operation?.input, value);
-  if (wrong === '') return value;
-  throw new InvalidArgumentError(wrong, { reason: 'bad_content' });
 }
 
 /**

@@ -1,59 +1,109 @@
 /**
- * A light check of values against JSON Schemas, so that an agent gets what it declared.
+ * Whether values are what an agent declared: by a validator of the user's choice, or by a light check.
  *
- * Of a schema `type`, `enum`, `required`, `properties` and `items` are checked, at any depth;
- * everything else it says is for its readers.
+ * Of a JSON Schema the light check knows `type`, `enum`, `required`, `properties` and `items`, at any
+ * depth; everything else it says is for its readers.
  */
 
 /** @typedef {Readonly<Record<string, any>> | boolean} Schema A JSON Schema. */
 
 /**
- * What is wrong with a value, or "".
+ * What a validator found wrong: in words, or as most libraries say it. `instancePath` is a JSON
+ * Pointer.
  *
+ * @typedef {string | { message?: string, instancePath?: string }} Finding
+ */
+
+/**
+ * Says what is wrong with a value: nothing, an empty list, or findings, of which the first is told.
+ *
+ * @typedef {(value: any, schema: Schema) => ReadonlyArray<Finding> | null | undefined} Validate
+ */
+
+/**
+ * What is wrong, and where: a JSONPath, `$` being the whole.
+ *
+ * @typedef {{ path: string, message: string }} Fault
+ */
+
+/**
+ * What is wrong with a value, if anything is.
+ *
+ * @param {Schema} schema
+ * @param {unknown} value
+ * @param {Validate} [validate] In place of the light check.
+ * @returns {Fault | undefined}
+ */
+export function faultOf(schema, value, validate) {
+  if (validate === undefined) return mismatch(schema, value);
+  const [first] = validate(value, schema) ?? [];
+  if (first === undefined) return undefined;
+  if (typeof first === 'string') return { path: '$', message: first };
+  const { message = 'does not fit', instancePath = '' } = first;
+  return { path: pathOf(instancePath), message };
+}
+
+/**
+ * A JSON Pointer as a JSONPath.
+ *
+ * @param {string} pointer
+ */
+function pathOf(pointer) {
+  const segments = pointer.split('/').slice(1);
+  const steps = segments.map((each) => {
+    const key = each.replaceAll('~1', '/').replaceAll('~0', '~');
+    return /^(0|[1-9]\d*)$/.test(key) ? `[${key}]` : `.${key}`;
+  });
+  return `$${steps.join('')}`;
+}
+
+/**
  * @param {Schema | undefined} schema
  * @param {unknown} value
- * @param {string} [at] Where in the message it stands.
- * @returns {string}
+ * @param {string} [path] Where in the message it stands.
+ * @returns {Fault | undefined}
  */
-export function mismatch(schema, value, at = 'the message') {
+export function mismatch(schema, value, path = '$') {
   if (typeof schema !== 'object' || schema === null) {
-    return schema === false ? `${at} is not wanted` : '';
+    return schema === false ? { path, message: 'is not wanted' } : undefined;
   }
   const { type, enum: values, required, properties, items } = schema;
   if (type !== undefined) {
     const types = Array.isArray(type) ? type : [type];
     if (!types.some((each) => isOf(each, value))) {
-      return `${at} is ${typeOf(value)}, not ${types.join(' or ')}`;
+      return { path, message: `is ${typeOf(value)}, not ${types.join(' or ')}` };
     }
   }
   if (Array.isArray(values) && !values.some((each) => isSame(each, value))) {
-    return `${at} is none of ${JSON.stringify(values)}`;
+    return { path, message: `is none of ${JSON.stringify(values)}` };
   }
-  if (Array.isArray(value)) return inItems(items, value, at);
-  if (typeof value !== 'object' || value === null) return '';
+  if (Array.isArray(value)) return inItems(items, value, path);
+  if (typeof value !== 'object' || value === null) return undefined;
   const members = /** @type {Record<string, unknown>} */ (value);
   for (const key of Array.isArray(required) ? required : []) {
-    if (!Object.hasOwn(members, key)) return `${at} has no ${key}`;
+    if (!Object.hasOwn(members, key)) return { path, message: `has no ${key}` };
   }
   for (const [key, each] of Object.entries(properties ?? {})) {
-    const found = Object.hasOwn(members, key) ? mismatch(each, members[key], `${at}.${key}`) : '';
-    if (found !== '') return found;
+    const isThere = Object.hasOwn(members, key);
+    const found = isThere ? mismatch(each, members[key], `${path}.${key}`) : undefined;
+    if (found !== undefined) return found;
   }
-  return '';
+  return undefined;
 }
 
 /**
  * @param {Schema | undefined} items
  * @param {unknown[]} values
- * @param {string} at
+ * @param {string} path
+ * @returns {Fault | undefined}
  */
-function inItems(items, values, at) {
-  if (items === undefined) return '';
+function inItems(items, values, path) {
+  if (items === undefined) return undefined;
   for (const [index, each] of values.entries()) {
-    const found = mismatch(items, each, `${at}[${index}]`);
-    if (found !== '') return found;
+    const found = mismatch(items, each, `${path}[${index}]`);
+    if (found !== undefined) return found;
   }
-  return '';
+  return undefined;
 }
 
 /**

@@ -43,28 +43,29 @@ const fits = [
 
 for (const [schema, value] of fits) {
   test(`${JSON.stringify(value)} fits ${JSON.stringify(schema)}`, () => {
-    assert.equal(mismatch(schema, value), '');
+    assert.equal(mismatch(schema, value), undefined);
   });
 }
 
 const misfits = [
-  [false, 1, 'the message is not wanted'],
-  [{ type: 'string' }, 1, 'the message is number, not string'],
-  [{ type: 'integer' }, 1.5, 'the message is number, not integer'],
-  [{ type: 'number' }, '1', 'the message is string, not number'],
-  [{ type: 'object' }, [], 'the message is array, not object'],
-  [{ type: 'object' }, null, 'the message is null, not object'],
-  [{ type: 'object' }, Buffer.from('x'), 'the message is bytes, not object'],
-  [{ type: ['string', 'null'] }, 1, 'the message is number, not string or null'],
-  [person, {}, 'the message has no name'],
-  [person, Object.create({ name: 'inherited' }), 'the message has no name'],
-  [person, { name: 'a', age: 'b' }, 'the message.age is string, not integer'],
-  [tree, [{}, { kind: 'c' }], 'the message[1].kind is none of ["a",{"b":1}]'],
+  [false, 1, '$ is not wanted'],
+  [{ type: 'string' }, 1, '$ is number, not string'],
+  [{ type: 'integer' }, 1.5, '$ is number, not integer'],
+  [{ type: 'number' }, '1', '$ is string, not number'],
+  [{ type: 'object' }, [], '$ is array, not object'],
+  [{ type: 'object' }, null, '$ is null, not object'],
+  [{ type: 'object' }, Buffer.from('x'), '$ is bytes, not object'],
+  [{ type: ['string', 'null'] }, 1, '$ is number, not string or null'],
+  [person, {}, '$ has no name'],
+  [person, Object.create({ name: 'inherited' }), '$ has no name'],
+  [person, { name: 'a', age: 'b' }, '$.age is string, not integer'],
+  [tree, [{}, { kind: 'c' }], '$[1].kind is none of ["a",{"b":1}]'],
 ];
 
 for (const [schema, value, wanted] of misfits) {
   test(`${JSON.stringify(value)} does not fit ${JSON.stringify(schema)}`, () => {
-    assert.equal(mismatch(schema, value), wanted);
+    const { path, message } = mismatch(schema, value);
+    assert.equal(`${path} ${message}`, wanted);
   });
 }
 

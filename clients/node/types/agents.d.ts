@@ -1,5 +1,6 @@
 /** @typedef {import('./context.js').Context} Context */
 /** @typedef {import('./schema.js').Schema} Schema */
+/** @typedef {import('./schema.js').Validate} Validate */
 /**
  * What a function gets as its first argument: the value of the first message (undefined where there
  * is none), that `Message` unread, or an async iterable of all values or messages of the input.
@@ -13,6 +14,9 @@
  *   `required`, `properties` or `items` is refused (`invalid_argument`/`bad_content`) before the
  *   function runs, where it gets values.
  * @property {Schema} [output] JSON Schema of each value that comes back.
+ * @property {Validate | boolean} [validate] Looks at each value in place of the light check of
+ *   `input`, and at what is answered by `output`: what does not fit ends the call
+ *   (`internal`/`bad_reply`). `true`: the light check of both.
  * @property {boolean} [streaming] It answers any number of messages: of generators this is known.
  * @property {Receives} [receives] `value` unless given.
  */
@@ -55,6 +59,9 @@ export class Operation {
     description: string;
     input: import("./schema.js").Schema | undefined;
     output: import("./schema.js").Schema | undefined;
+    validate: import("./schema.js").Validate | undefined;
+    /** What is answered is looked at too. */
+    checksReplies: boolean;
     receives: Receives;
     isStreaming: boolean;
 }
@@ -83,6 +90,7 @@ export class AgentSpec {
 }
 export type Context = import('./context.js').Context;
 export type Schema = import('./schema.js').Schema;
+export type Validate = import('./schema.js').Validate;
 /**
  * What a function gets as its first argument: the value of the first message (undefined where there
  * is none), that `Message` unread, or an async iterable of all values or messages of the input.
@@ -103,6 +111,12 @@ export type OperationOptions = {
      * JSON Schema of each value that comes back.
      */
     output?: import("./schema.js").Schema | undefined;
+    /**
+     * Looks at each value in place of the light check of
+     * `input`, and at what is answered by `output`: what does not fit ends the call
+     * (`internal`/`bad_reply`). `true`: the light check of both.
+     */
+    validate?: boolean | import("./schema.js").Validate | undefined;
     /**
      * It answers any number of messages: of generators this is known.
      */

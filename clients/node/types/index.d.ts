@@ -27,6 +27,7 @@ export type RegisterOptions = import('./registration.js').RegisterOptions;
 export type Attachment = import('./runs.js').Attachment;
 export type Run = import('./runs.js').Run;
 export type Schema = import('./schema.js').Schema;
+export type Validate = import('./schema.js').Validate;
 export type Target = import('./signalling.js').Target;
 export { connect, Client } from "./client.js";
 export { Message, Part } from "./content.js";

@@ -8,14 +8,6 @@
  * @returns {unknown}
  */
 export function begin(call: HostedCall, bytes: Buffer, start: number, end: number): unknown;
-/**
- * A value as the agent's operation takes it; throws InvalidArgumentError for one it does not.
- *
- * @param {HostedCall} call
- * @param {any} value
- * @returns {any}
- */
-export function checked(call: HostedCall, value: any): any;
 export type Operation = import('./agents.js').Operation;
 export type Kept = import('./content.js').Kept;
 export type Header = import('./header.js').Header;
