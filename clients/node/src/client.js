@@ -16,6 +16,7 @@ import {
 import { helloHeader } from './header.js';
 import { Hosting } from './hosting.js';
 import { debugging } from './log.js';
+import { runProgram } from './program.js';
 import { Registration } from './registration.js';
 import { signalled } from './signals.js';
 import { Steering } from './steering.js';
@@ -50,6 +51,8 @@ export class Client extends Steering {
   /** @type {Array<() => void>} Who waits for the connection to become welcome or lost. */
   #waiters = [];
   #isClosed = false;
+  /** The operator has drained the connection: nothing is hosted by it any more. */
+  #isDrained = false;
   #stopReconnecting = new AbortController();
   /** @type {Promise<void> | undefined} */
   #closing;
@@ -145,37 +148,25 @@ export class Client extends Steering {
   }
 
   /**
-   * Resolves when the client is closed; throws what else ends it.
+   * Resolves when the client is closed, or when the sidecar's operator has drained it and it is done
+   * with what it handles; throws what else ends it.
    *
    * @param {{ signal?: AbortSignal }} options The signal ends the waiting, with `cancelled`.
    * @returns {Promise<void>}
    */
   async serve({ signal } = {}) {
-    while (this.endError === undefined) await this.#change(signal);
-    if (!this.#isClosed) throw this.endError;
+    while (this.endError === undefined && !this.#isDrained) await this.#change(signal);
+    if (!this.#isClosed && !this.#isDrained) throw this.endError;
   }
 
   /**
-   * For a program that only hosts: serves until SIGINT or SIGTERM, then drains; told twice, it
-   * closes at once.
+   * For a program that only hosts: serves until SIGINT or SIGTERM, or until the operator drains it,
+   * then drains; told twice, it closes at once.
    *
    * @returns {Promise<void>}
    */
   async run() {
-    const stop = new AbortController();
-    const hurry = new AbortController();
-    const told = () => (stop.signal.aborted ? hurry : stop).abort();
-    process.on('SIGINT', told);
-    process.on('SIGTERM', told);
-    try {
-      await this.serve({ signal: stop.signal }).catch((error) => {
-        if (!stop.signal.aborted) throw error;
-      });
-      await this.drain({ signal: hurry.signal });
-    } finally {
-      process.off('SIGINT', told);
-      process.off('SIGTERM', told);
-    }
+    await runProgram(this);
   }
 
   /** @returns {Promise<void>} As `close`. */
@@ -292,6 +283,7 @@ export class Client extends Steering {
       for (const each of [...this.#registrations, ...this.readers]) each.start(connection);
     },
     welcomed: () => {
+      this.#isDrained = false;
       this.#wake();
       const waiting = [...this.waiting];
       this.waiting.clear();
@@ -305,6 +297,15 @@ export class Client extends Steering {
     },
     closing: (connection, id, header) => {
       this.#hosting.closing(connection, id, header);
+    },
+    drained: (connection, timeoutMs) => {
+      this.#log('the operator has drained this client: it hosts nothing any more');
+      for (const each of this.#registrations) each.onLost();
+      this.#hosting.idle(timeoutMs || DRAIN_MS).then(() => {
+        if (connection !== this.connection) return;
+        this.#isDrained = true;
+        this.#wake();
+      });
     },
     lost: (connection, error) => {
       this.#wake();

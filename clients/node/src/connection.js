@@ -309,7 +309,8 @@ export class Connection {
       case 'welcome':
         return this.#onWelcome(header);
       case 'goodbye':
-        this.isDraining = true;
+        if (header.reason === 'drained') this.#owner.drained(this, header.timeoutMs);
+        else this.isDraining = true;
         return undefined;
       default:
         return undefined; // Of a later version.

@@ -234,7 +234,8 @@ export class Registration {
     this.#id = 0;
     this.#registrar.withdrawn(this);
     // A connection that drains closes soon, and the next one takes it.
-    if (this.#isWanted && error.reason === 'draining') return;
+    const isLeaving = this.#connection?.isDraining && error.reason === 'draining';
+    if (this.#isWanted && isLeaving) return;
     if (this.#isWanted) {
       this.error = this.#notFed ?? error;
       if (this.#waiters.length === 0) {

@@ -257,11 +257,12 @@ export class TopicReader {
 
   /** @param {AgentError} error */
   onError(error) {
-    this.#connection?.open.delete(this.#id);
+    const connection = this.#connection;
+    connection?.open.delete(this.#id);
     this.#id = 0;
     error.address = this.topic;
     // A connection that drains closes soon, and the next one takes it.
-    if (error.reason !== 'draining') this.end(error);
+    if (error.reason !== 'draining' || !connection?.isDraining) this.end(error);
   }
 
   onLost() {

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { CancelledCallError, DeadlineExceededError } from '../src/index.js';
-import { bounded, failure, until } from './support/bounded.js';
+import { CancelledCallError, DeadlineExceededError, UnavailableError } from '../src/index.js';
+import { bounded, deferred, failure, until } from './support/bounded.js';
 import { hosting, linked } from './support/fake-sidecar.js';
 
 const DRAINING = { op: 'error', code: 'unavailable', reason: 'draining', retry: true };
@@ -117,5 +117,44 @@ test('what serves a call in flight goes out while the sidecar drains', async () 
     peer.send({ op: 'ok', id: (await peer.next('send')).id });
     peer.answer((await peer.next('call')).id, 3);
     assert.deepEqual(await peer.reply(id), [3]);
+  });
+});
+
+/** The operator drains the client's connection, which stays. */
+const DRAINED = { op: 'goodbye', reason: 'drained', timeout_ms: 5000 };
+
+test('a client that its operator drains serves until it is done with what it handles', async () => {
+  const gate = deferred();
+  let registration;
+  await linked(async (client, peer) => {
+    const registering = client.register('a', () => gate.promise);
+    await peer.register('a');
+    registration = await registering;
+    const id = peer.call('a');
+    const serving = client.serve();
+    peer.send(DRAINED);
+    await peer.nothing();
+    assert.equal(registration.isRegistered, false);
+    await bounded(registration.close());
+    gate.resolve('done');
+    assert.deepEqual(await peer.reply(id), ['done']);
+    await bounded(serving);
+  });
+});
+
+test('a connection that was drained is not waited for: what is refused is refused', async () => {
+  await linked(async (client, peer) => {
+    peer.send(DRAINED);
+    await peer.nothing();
+    for (const [begin, op] of [
+      [() => client.call('a', 1), 'call'],
+      [() => client.register('b', () => 0), 'register'],
+      [() => client.subscribe('c'), 'subscribe'],
+    ]) {
+      const failing = failure(begin(), UnavailableError, 'draining');
+      const { id } = await peer.next(op);
+      peer.send({ ...DRAINING, retry: false, id });
+      await failing;
+    }
   });
 });

@@ -50,7 +50,8 @@ export class Client extends Steering {
         signal?: AbortSignal;
     }): Promise<void>;
     /**
-     * Resolves when the client is closed; throws what else ends it.
+     * Resolves when the client is closed, or when the sidecar's operator has drained it and it is done
+     * with what it handles; throws what else ends it.
      *
      * @param {{ signal?: AbortSignal }} options The signal ends the waiting, with `cancelled`.
      * @returns {Promise<void>}
@@ -59,8 +60,8 @@ export class Client extends Steering {
         signal?: AbortSignal;
     }): Promise<void>;
     /**
-     * For a program that only hosts: serves until SIGINT or SIGTERM, then drains; told twice, it
-     * closes at once.
+     * For a program that only hosts: serves until SIGINT or SIGTERM, or until the operator drains it,
+     * then drains; told twice, it closes at once.
      *
      * @returns {Promise<void>}
      */
