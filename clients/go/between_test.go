@@ -52,10 +52,11 @@ func TestWhatIsRefusedBecauseTheSidecarDrainsWaitsForTheNext(t *testing.T) {
 		return client.Register(within(t), "a", coagent.Func(upper))
 	})
 	draining := fields{"retry": true}
-	p.fail(p.next("register").id(), "unavailable", "draining", draining)
+	register := p.next("register").id()
 	calling := begin(func() (*coagent.Value, error) { return client.Call(within(t), "a", nil) })
 	call := p.next("call").id()
 	p.goodbye()
+	p.fail(register, "unavailable", "draining", draining)
 	p.fail(call, "unavailable", "draining", draining)
 	p.nothing()
 	p = p.lose(f)
@@ -97,4 +98,45 @@ func TestWhatWaitsForAConnectionWaitsWithinItsTime(t *testing.T) {
 	_, err = client.Register(ctx, "a", coagent.Func(upper))
 	failsWith(t, err, coagent.DeadlineExceeded, "deadline")
 	p.nothing()
+}
+
+func TestOneThatItsOperatorDrainedIsRefusedAndEndsWhatServes(t *testing.T) {
+	client, p := linked(t, coagent.WithRepeats(0))
+	leave := make(chan struct{})
+	registration, _ := host(t, client, p, "a", coagent.Func(
+		func(context.Context, struct{}) (string, error) {
+			<-leave
+			return "done", nil
+		}))
+	subscribing := begin(func() (*coagent.Subscription, error) {
+		return client.Subscribe(within(t), "t")
+	})
+	p.send(fields{"op": "ok", "id": p.next("subscribe").id()}, "")
+	subscription := subscribing.ok(t)
+	serving := begin(func() (any, error) { return nil, client.Serve(within(t)) })
+	p.call("a", "")
+	p.send(fields{"op": "goodbye", "reason": "drained", "timeout_ms": 1000}, "")
+	p.nothing()
+	_, err := subscription.Next(within(t))
+	failsWith(t, err, coagent.Unavailable, "draining")
+	for _, verb := range []func() error{
+		func() error { _, err := client.Call(within(t), "b", nil); return err },
+		func() error { return client.Send(within(t), "b", nil) },
+		func() error { _, err := client.Register(within(t), "b", coagent.Func(upper)); return err },
+		func() error { _, err := client.Subscribe(within(t), "b"); return err },
+	} {
+		failing := begin(func() (any, error) { return nil, verb() })
+		refused := must(p.read())(t)
+		p.fail(refused.id(), "unavailable", "draining", fields{"retry": true})
+		_, err := failing.wait(t)
+		failsWith(t, err, coagent.Unavailable, "draining")
+	}
+	if err := registration.Close(); err != nil { // It is withdrawn already.
+		t.Error(err)
+	}
+	close(leave)
+	equal(t, string(p.next("data").content), "done")
+	serving.ok(t)
+	p.next("goodbye")
+	p.closed()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/coagent/coagent/clients/go/internal/wire"
@@ -173,8 +174,23 @@ func (c *Client) welcomed() {
 	c.change()
 }
 
-func (c *Client) draining() {
-	c.options.logger.Info("coagent: the sidecar takes no new calls")
+func (c *Client) draining(connection *connection) {
+	if !connection.isDrained.Load() {
+		c.options.logger.Info("coagent: the sidecar takes no new calls")
+		return
+	}
+	c.options.logger.Warn("coagent: the operator drained this client: it hosts nothing any more")
+	c.mu.Lock()
+	registrations, subscriptions := slices.Clone(c.registrations), slices.Clone(c.subscriptions)
+	c.change()
+	c.mu.Unlock()
+	for _, each := range registrations {
+		each.drained(connection)
+	}
+	drained := failure(Unavailable, "draining", "the operator drained this client")
+	for _, each := range subscriptions {
+		each.end(drained.at(each.topic))
+	}
 }
 
 func (c *Client) lost(connection *connection) {

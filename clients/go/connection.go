@@ -44,7 +44,8 @@ type connection struct {
 	// contentBytesMax is valid once welcome is closed; until then it is the protocol's own.
 	contentBytesMax atomic.Int64
 	hasSignals      atomic.Bool // The sidecar takes signals. Likewise.
-	isDraining      atomic.Bool
+	isDraining      atomic.Bool // It closes soon, and the next takes what is begun now.
+	isDrained       atomic.Bool // It stays, and the sidecar refuses what is begun.
 
 	mu      sync.Mutex // Guards what follows, and the writer's queue.
 	open    map[int64]endpoint

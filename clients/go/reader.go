@@ -88,8 +88,7 @@ func (c *connection) onFrame(header *wire.Header, content []byte) bool {
 	case "welcome":
 		c.onWelcome(header)
 	case "goodbye":
-		c.isDraining.Store(true)
-		c.client.draining()
+		c.onGoodbye(header)
 	default:
 		// Of a later version: ignored.
 	}
@@ -162,6 +161,17 @@ func (c *connection) onWelcome(header *wire.Header) {
 	c.hasSignals.Store(slices.Contains(strings.Fields(header.Text(wire.Features)), "signals"))
 	close(c.welcome)
 	c.client.welcomed()
+}
+
+// onGoodbye is that nothing new is to be begun here. A sidecar that shuts down closes the connection
+// when all is done; one whose operator drained this client leaves it open, and refuses.
+func (c *connection) onGoodbye(header *wire.Header) {
+	if header.Text(wire.Reason) == "drained" {
+		c.isDrained.Store(true)
+	} else {
+		c.isDraining.Store(true)
+	}
+	c.client.draining(c)
 }
 
 // refuse closes the connection for bytes that cannot be trusted, and says so to the sidecar.

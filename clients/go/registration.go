@@ -308,7 +308,7 @@ func (r *Registration) onError(header *wire.Header) {
 	switch {
 	case r.isWithdrawn:
 		r.end()
-	case err.Reason == "draining": // That connection closes soon, and the next one takes it.
+	case err.Reason == "draining" && connection.isDraining.Load(): // The next one takes it.
 	default:
 		r.answer(err)
 	}
@@ -321,6 +321,19 @@ func (r *Registration) onLost(*Error) {
 	defer r.mu.Unlock()
 	r.id, r.connection = 0, nil
 	r.client.hosting.remove(r)
+	if r.isWithdrawn {
+		r.end()
+	}
+}
+
+// drained is that the sidecar withdrew what this connection hosted: no answer comes any more.
+func (r *Registration) drained(connection *connection) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.connection != connection || !r.isAnswered {
+		return
+	}
+	r.id = 0
 	if r.isWithdrawn {
 		r.end()
 	}

@@ -7,19 +7,35 @@ import (
 )
 
 // Serve hosts what is registered here until ctx ends; then it drains and closes the client, and
-// returns nil. It returns before only if the client ends for good, with the reason.
+// returns nil. So it does when the sidecar's operator has drained the client, and what it handled is
+// done. Else it returns before only if the client ends for good, with the reason.
 func (c *Client) Serve(ctx context.Context) error {
-	select {
-	case <-c.background.Done():
+	for {
 		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.isClosed {
-			return nil
+		connection, changed := c.connection, c.changed
+		c.mu.Unlock()
+		if connection.isDrained.Load() && connection.ended() == nil {
+			c.hosting.drained(ctx)
+			return c.Close()
 		}
-		return c.err
-	case <-ctx.Done():
-		return c.Drain(context.WithoutCancel(ctx))
+		select {
+		case <-changed:
+		case <-c.background.Done():
+			return c.reason()
+		case <-ctx.Done():
+			return c.Drain(context.WithoutCancel(ctx))
+		}
 	}
+}
+
+// reason is why the client has ended; nil if it was closed.
+func (c *Client) reason() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.isClosed {
+		return nil
+	}
+	return c.err
 }
 
 // Run is Serve for a program that only hosts: until ctx ends, or SIGINT or SIGTERM comes.

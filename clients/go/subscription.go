@@ -228,8 +228,8 @@ func (s *Subscription) onError(header *wire.Header) {
 	if connection != nil {
 		connection.endID(id)
 	}
-	if err.Reason != "draining" { // That connection closes soon, and the next one takes it.
-		s.end(err)
+	if err.Reason != "draining" || connection == nil || !connection.isDraining.Load() {
+		s.end(err) // Else that connection closes soon, and the next one takes it.
 	}
 }
 
