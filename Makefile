@@ -10,6 +10,7 @@ PREFIX ?= $(HOME)/.local
 DESTDIR ?=
 BUILD ?= .build
 SECONDS_TO_FUZZ := $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),60)
+SECONDS_TO_SOAK := $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),600)
 ARGS ?=
 
 VENV := .venv
@@ -39,7 +40,7 @@ export COAGENT_BIN ?= $(abspath $(BUILD))/debug
 export COAGENTD ?= $(COAGENT_BIN)/coagentd
 export COAGENT_GO_BIN ?= $(abspath $(BUILD))/go
 
-.PHONY: help setup build release test lint format bench simulate fuzz asan tsan run demo install clean
+.PHONY: help setup build release test lint format bench simulate soak fuzz asan tsan run demo install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -129,6 +130,9 @@ simulate: $(SETUP) ## random peers around the core, in virtual time: SEEDS=1..20
 	$(SWIFT_BUILD)/simulation -c release --product simulate \
 	  -Xswiftc -enable-testing -Xswiftc -assert-config -Xswiftc Debug
 	$(BUILD)/simulation/release/simulate $(or $(SEEDS),1..200) $(or $(STEPS),5000)
+
+soak: build build-go ## the daemon and agents of all languages, everything at once, SECONDS=600
+	PYTHONPATH=proto/conformance:Tests/integration $(PYTHON) Tests/integration/soak.py $(SECONDS_TO_SOAK)
 
 fuzz: $(SETUP) ## the frame decoder and the header parser, SECONDS=60
 	fuzz/run $(SECONDS_TO_FUZZ)

@@ -126,8 +126,10 @@ extension Simulation {
       }
     case 7:
       guard let hosted, let call = peer.hosted[hosted] else { return }
-      try say(peer, #"{"op":"data","id":\#(hosted),"part":true,"end":true}"#) {
-        if !call.hostHasEnded { call.causes.insert(.spoiltByHost) }
+      try say(peer, #"{"op":"data","id":\#(hosted),"part":true,"end":true}"#) { [ledger] in
+        guard !call.hostHasEnded else { return }
+        call.causes.insert(.spoiltByHost)
+        ledger.signalsMetEnd(of: call)
       }
     default:
       // Input for a call that takes none, or whose input has ended: the call ends.
