@@ -76,16 +76,18 @@ export class OwnCall {
   /** Writes the call, or waits for a connection to write it to. */
   #start() {
     const client = this.client;
-    const { request } = this;
     const { connection } = client;
     if (
       connection === undefined ||
       !connection.isOpen ||
-      (connection.isDraining && request.parent === undefined)
+      (connection.isDraining && this.request.parent === undefined)
     ) {
       this.#wait();
       return;
     }
+    // What was taken while there was no connection is permitted again on this one.
+    if (this.run?.isResumed) this.request = this.#again() ?? this.request;
+    const { request } = this;
     let header = request.rest;
     if (request.deadline !== 0) {
       const leftMs = Math.round(request.deadline - performance.now());
