@@ -18,13 +18,16 @@ struct HeldFrame {
   var cost: Int
   var isError: Bool
   var isLast: Bool
+  /// Its message goes on in the next frame.
+  var isPart: Bool
   /// When a published message is worth nothing any more, on the router's clock; 0: never.
   var expires: UInt64 = 0
 
   var size: Int { fieldsLength + contentLength }
 
   static func make(
-    fields: UnsafeRawBufferPointer, content: Content, cost: Int, isError: Bool, isLast: Bool
+    fields: UnsafeRawBufferPointer, content: Content, cost: Int, isError: Bool, isLast: Bool,
+    isPart: Bool = false
   ) -> UnsafeMutablePointer<HeldFrame> {
     let copied = content.block == nil ? content.count : 0
     let bytes = malloc(max(fields.count + copied, 1))!
@@ -35,7 +38,7 @@ struct HeldFrame {
       to: HeldFrame(
         next: nil, bytes: bytes, fieldsLength: fields.count, contentLength: content.count,
         block: content.block.map { Unmanaged.passRetained($0) }, cost: cost, isError: isError,
-        isLast: isLast))
+        isLast: isLast, isPart: isPart))
     return frame
   }
 

@@ -18,6 +18,8 @@ enum CallState: UInt8 {
   case abandoned
   /// Ended by its host; replies are held for its caller.
   case delivering
+  /// No call of its own: it reads what a run replies.
+  case reading
 }
 
 /// A request and its replies. Links are numbers of other records, -1 for none.
@@ -38,6 +40,10 @@ struct Call {
   var isCounted = false
   /// It watches a drain, which does not wait for it.
   var isAside = false
+  /// The run whose replies it makes, while it does; it has no caller then.
+  var run: RunIndex = -1
+  /// The reader of a run that it is.
+  var reading: ReadingIndex = -1
 
   var caller: ConnectionIndex
   var callerID: UInt64
@@ -76,6 +82,9 @@ struct Call {
   var opening: UnsafeMutablePointer<HeldFrame>?
   var replies: Direction
   var input: Direction
+
+  /// Whether somebody waits for its replies. Nobody does of a send, nor of what was cancelled.
+  var isAwaited: Bool { caller >= 0 || run >= 0 }
 }
 
 /// A queue of waiting calls, linked through them.

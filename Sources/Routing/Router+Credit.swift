@@ -35,6 +35,7 @@ extension Router {
   private func readerGrants(_ call: CallIndex, _ credit: Int) {
     widen(call, .reply, by: credit)
     calls.at(call).pointee.isHeldBack = false
+    if calls.at(call).pointee.reading >= 0 { return readerOfRunGrants(call) }
     if calls.at(call).pointee.state == .lazy { return startLazy(call) }
     pump(call, .reply)
     if calls.isUsed(call) { grant(call, .reply) }
@@ -56,21 +57,34 @@ extension Router {
     grant(call, .input)
   }
 
+  /// What waits for a direction's receiver, by what it will cost it.
+  @inline(__always)
+  private func heldCost(_ call: CallIndex, _ way: Way) -> Int {
+    let record = calls.at(call)
+    guard way == .reply else { return record.pointee.input.heldCost }
+    guard record.pointee.run < 0 else {
+      return record.pointee.replies.heldCost + behind(record.pointee.run)
+    }
+    return record.pointee.replies.heldCost
+  }
+
   /// Permits the sender of a direction what its receiver's window leaves room for, once that is
   /// worth a frame [CRD-7].
   func grant(_ call: CallIndex, _ way: Way) {
     let record = calls.at(call)
     let direction = direction(call, way)
-    let sender = receiver(call, way == .reply ? .input : .reply)
+    var sender = receiver(call, way == .reply ? .input : .reply)
+    if way == .input, record.pointee.run >= 0 { sender = inputSource(of: record.pointee.run) }
     guard sender.connection >= 0, record.pointee.state != .delivering else { return }
     if way == .input, !record.pointee.acceptsInput || record.pointee.inputEnded { return }
     let reach = max(
       min(direction.pointee.window, Limits.windowBytesDefault), direction.pointee.floor)
-    let room = reach - direction.pointee.heldCost - direction.pointee.allowance
+    let room = reach - heldCost(call, way) - direction.pointee.allowance
     guard room > 0, room >= direction.pointee.step || direction.pointee.allowance <= 0 else {
       return
     }
-    let receiver = receiver(call, way).connection
+    var receiver = receiver(call, way).connection
+    if way == .reply, record.pointee.run >= 0 { receiver = pacingConnection(record.pointee.run) }
     if receiver >= 0, isCongested(receiver) { return starve(receiver, call, way) }
     direction.pointee.allowance += room
     var writer = HeaderWriter(

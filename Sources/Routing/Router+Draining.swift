@@ -25,7 +25,9 @@ extension Router {
     }
     // A watch has no end of its own to wait for [DRN-6].
     for call in calls.indices() where calls.isUsed(call) {
-      guard agents[Int(calls.at(call).pointee.agent)].isSystem, !calls.at(call).pointee.isAside
+      // What reads a run ends with that.
+      guard calls.at(call).pointee.state != .reading,
+        agents[Int(calls.at(call).pointee.agent)].isSystem, !calls.at(call).pointee.isAside
       else { continue }
       fail(call, Failure(.shutdown, "the sidecar is shutting down"))
     }
@@ -82,7 +84,7 @@ extension Router {
     for call in calls.indices() where calls.isUsed(call) {
       guard !calls.at(call).pointee.isAside else { continue }
       let state = calls.at(call).pointee.state
-      let wasSeen = state == .running || state == .delivering
+      let wasSeen = state == .running || state == .delivering || state == .reading
       fail(call, Failure(.shutdown, "the sidecar has shut down", mayRetry: !wasSeen))
     }
     endSignals(Failure(.shutdown, "the sidecar has shut down"))

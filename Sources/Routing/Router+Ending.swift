@@ -26,7 +26,7 @@ extension Router {
       return refuseField(connection, header, .missingField, "code")
     }
     switch entry.kind {
-    case .hosted where calls.at(entry.index).pointee.caller < 0:
+    case .hosted where !calls.at(entry.index).pointee.isAwaited:
       guard !header[.more] else { break }
       let isAbandoned = calls.at(entry.index).pointee.state == .abandoned
       hostEnded(entry.index, isAbandoned ? .released : .failed)
@@ -111,7 +111,7 @@ extension Router {
     }
     let cancelled = Failure(.cancelled, "cancelled by its opener")
     switch entry.kind {
-    case .made: fail(entry.index, cancelled, word: header[.reason].text)
+    case .made: cancelMade(entry.index, word: header[.reason].text)
     case .registration:
       refuse(connection, id, cancelled)
       withdrawReplica(entry.index)
@@ -120,6 +120,15 @@ extension Router {
     case .hosted, .closing, .givenSignal: break
     }
     return nil
+  }
+
+  /// The opener of a call wants no more of it; of a run, perhaps nobody does [CAN-1, RUN-6].
+  func cancelMade(_ call: CallIndex, word: String = "") {
+    let cancelled = Failure(.cancelled, "cancelled by its opener")
+    guard calls.at(call).pointee.reading < 0 else {
+      return cancelReader(call, cancelled, word: word)
+    }
+    fail(call, cancelled, word: word)
   }
 
   /// What an id stands for ends because of what its own frame said [HDR-10, IDS-13].
@@ -131,7 +140,7 @@ extension Router {
       refuse(connection, id, failure)
       let call = entry.index
       releaseHost(call, .failed)
-      if calls.at(call).pointee.caller >= 0 {
+      if calls.at(call).pointee.isAwaited {
         fail(call, Failure(.internal, "its host sent what cannot be read: \(failure.message)"))
       } else {
         free(call)
@@ -159,6 +168,11 @@ extension Router {
       refuse(caller, record.pointee.callerID, failure)
       count(call, failed: failure.reason.code)
       releaseCaller(call)
+    } else if record.pointee.run >= 0 {
+      record.pointee.failure = failure.reason.code
+      failRun(call, failure)
+      count(call, failed: failure.reason.code)
+      releaseCaller(call)
     } else if record.pointee.state != .abandoned {
       stopTimer(record)
       if record.pointee.isOneway { metrics.sendsLost &+= 1 }
@@ -173,7 +187,7 @@ extension Router {
     case .lazy:
       uncharge(call)
       free(call)
-    case .delivering:
+    case .delivering, .reading:
       free(call)
     case .running where record.pointee.host < 0:
       free(call)
@@ -211,6 +225,7 @@ extension Router {
   func releaseCaller(_ call: CallIndex) {
     let record = calls.at(call)
     drop(call, .reply)
+    if record.pointee.reading >= 0 { stopReading(call) }
     if record.pointee.caller >= 0 {
       connections.at(record.pointee.caller).pointee.ids.remove(record.pointee.callerID)
       record.pointee.caller = -1
@@ -326,7 +341,7 @@ extension Router {
   }
 
   /// Counts a call's end, once.
-  private func count(_ call: CallIndex, failed code: ErrorCode?) {
+  func count(_ call: CallIndex, failed code: ErrorCode?) {
     let record = calls.at(call)
     guard !record.pointee.isCounted else { return }
     record.pointee.isCounted = true

@@ -37,7 +37,7 @@ extension Router {
     let record = calls.at(call)
     let isLast = header[.end]
     let cost = cost(header, content)
-    if record.pointee.caller < 0 {
+    guard record.pointee.isAwaited else {
       // A send's, or a call's that has ended for its caller: dropped, and granted again [CRD-11].
       if isLast { return hostEnded(call, .answered) }
       record.pointee.replies.allowance -= cost
@@ -56,9 +56,10 @@ extension Router {
     settle(call, .reply, outcome, isLast)
   }
 
-  private func receiveInput(_ call: CallIndex, _ header: Header, _ content: Content) {
+  func receiveInput(_ call: CallIndex, _ header: Header, _ content: Content) {
     let record = calls.at(call)
     guard record.pointee.acceptsInput, !record.pointee.inputEnded else {
+      if record.pointee.reading >= 0 { return receiveReaderInput(call, header, content) }
       fail(call, Failure(.noInput, "the call takes no input, or its input has ended"))
       return
     }
@@ -95,7 +96,7 @@ extension Router {
 
   /// What a frame takes from a window [CRD-1].
   @inline(__always)
-  private func cost(_ header: Header, _ content: Content) -> Int {
+  func cost(_ header: Header, _ content: Content) -> Int {
     if header[.end], content.isEmpty, !header.has(.type), !header.has(.contentType) { return 0 }
     return content.count + Limits.frameCostBytes
   }
@@ -152,9 +153,36 @@ extension Router {
     var writer = HeaderWriter(tailInto: scratch)
     Self.writeFields(&writer, header, isError: isError, isLast: isLast)
     writer.finishTail()
+    let isKept = way == .reply && receiver.connection < 0
     let held = HeldFrame.make(
-      fields: scratch.takeAll(), content: content, cost: cost, isError: isError, isLast: isLast)
-    return hold(call, way, held)
+      fields: scratch.takeAll(), content: isKept ? Self.shared(content) : content, cost: cost,
+      isError: isError, isLast: isLast, isPart: !isError && header[.part])
+    guard isKept else { return hold(call, way, held) }
+    keep(call, held)
+    return .passed
+  }
+
+  /// Content that many will refer to is copied once.
+  static func shared(_ content: Content) -> Content {
+    guard content.block == nil, content.count > OutBuffer.copiedMax else { return content }
+    return Content(ContentBlock(copying: content.bytes))
+  }
+
+  /// Ends a call's input where nobody gives it any more.
+  func endInput(_ call: CallIndex) {
+    let record = calls.at(call)
+    guard record.pointee.acceptsInput, !record.pointee.inputEnded else { return }
+    record.pointee.inputEnded = true
+    guard record.pointee.state != .delivering else { return }
+    var writer = HeaderWriter(tailInto: scratch)
+    writer.truth("end")
+    writer.finishTail()
+    let frame = HeldFrame.make(
+      fields: scratch.takeAll(), content: .none, cost: 0, isError: false, isLast: false)
+    record.pointee.input.append(frame)
+    guard record.pointee.host >= 0 else { return }
+    connections.at(record.pointee.host).pointee.heldBytes += frame.pointee.size
+    pump(call, .input)
   }
 
   /// Whether the receiver's window lets a frame through. Without cost it only has to wait for what

@@ -248,7 +248,7 @@ extension Router {
     else { return }
     let wasSend = calls.at(call).pointee.isOneway
     releaseHost(call, .lost)
-    if calls.at(call).pointee.caller >= 0 {
+    if calls.at(call).pointee.isAwaited {
       fail(call, Failure(.hostLost, "the host of \"\(address(of: call).text)\" was lost"))
     } else {
       if wasSend { metrics.sendsLost &+= 1 }

@@ -109,56 +109,18 @@ extension Router {
   /// The first `limit` sessions behind the address `after`, by the bytes of their addresses, and
   /// whether there are more.
   ///
-  /// Sessions are in no order, for the sake of calls; this looks at each of them once and keeps the
-  /// first, in a heap with the last of them on top.
+  /// Sessions are in no order, for the sake of calls; this looks at each of them once.
   public func sessions(
     of agent: AgentIndex?, after: UnsafeRawBufferPointer, limit: Int
   ) -> (views: [SessionView], more: Bool) {
-    var heap: [SessionIndex] = []
-    var more = false
+    var first = FirstFew(limit) { [unowned self] one, other in
+      Registry.precedes(sessions.at(one).pointee.address, sessions.at(other).pointee.address)
+    }
     sessions.forEach { index, session in
       if let agent, session.pointee.agent != agent { return }
-      let address = session.pointee.address
-      guard Registry.precedes(after, address) else { return }
-      if heap.count < limit {
-        heap.append(index)
-        siftUp(&heap)
-        return
-      }
-      more = true
-      guard let last = heap.first, Registry.precedes(address, sessions.at(last).pointee.address)
-      else { return }
-      heap[0] = index
-      siftDown(&heap)
+      if Registry.precedes(after, session.pointee.address) { first.offer(index) }
     }
-    heap.sort { precedes($0, $1) }
-    return (heap.map(view(ofSession:)), more)
-  }
-
-  private func precedes(_ one: SessionIndex, _ other: SessionIndex) -> Bool {
-    Registry.precedes(sessions.at(one).pointee.address, sessions.at(other).pointee.address)
-  }
-
-  private func siftUp(_ heap: inout [SessionIndex]) {
-    var child = heap.count - 1
-    while child > 0, precedes(heap[(child - 1) / 2], heap[child]) {
-      heap.swapAt(child, (child - 1) / 2)
-      child = (child - 1) / 2
-    }
-  }
-
-  private func siftDown(_ heap: inout [SessionIndex]) {
-    var parent = 0
-    while true {
-      var last = parent
-      for child in [parent * 2 + 1, parent * 2 + 2]
-      where child < heap.count && precedes(heap[last], heap[child]) {
-        last = child
-      }
-      guard last != parent else { return }
-      heap.swapAt(parent, last)
-      parent = last
-    }
+    return (first.sorted.map(view(ofSession:)), first.hasMore)
   }
 
   private func view(ofSession index: SessionIndex) -> SessionView {
@@ -204,7 +166,9 @@ extension Router {
     var views: [CallView] = []
     var more = false
     calls.forEach { index, call in
-      guard !more, !agents[Int(call.pointee.agent)].isSystem, isWanted(call.pointee) else { return }
+      guard !more, call.pointee.state != .reading,
+        !agents[Int(call.pointee.agent)].isSystem, isWanted(call.pointee)
+      else { return }
       if views.count < limit { views.append(view(ofCall: index)) } else { more = true }
     }
     return (views, more)
@@ -215,15 +179,16 @@ extension Router {
     let state: CallView.State =
       switch call.state {
       case .lazy, .waiting: .waiting
-      case .running, .delivering: .running
+      case .running, .delivering, .reading: .running
       case .abandoned: .cancelled
       }
     let openedMs = call.opened / 1000
+    let caller = call.run < 0 ? call.caller : inputSource(of: call.run).connection
     return CallView(
       number: Int(index), to: address(of: index),
       from: call.parent >= 0 ? address(of: call.parent) : words.bytes(of: call.from),
       type: words.bytes(of: call.type),
-      caller: call.caller >= 0 ? name(of: call.caller) : "",
+      caller: caller >= 0 ? name(of: caller) : "",
       host: call.host >= 0 ? name(of: call.host) : "",
       state: state, ageMs: nowMicros / 1000 - min(openedMs, nowMicros / 1000),
       timeoutMs: call.deadline == 0 ? 0 : max(call.deadline, now + 1) - now)

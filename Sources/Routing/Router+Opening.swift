@@ -60,11 +60,16 @@ extension Router {
     case .success(let found): parent = found
     case .failure(let failure): return failure.failure
     }
+    let isRun = id != nil && header.has(.run)
+    if isRun, let id, let run = findRun(connection, header) {
+      return repeatRun(run, connection, id, header, content, parent)
+    }
     var target: Target
     switch resolve(header[.to]) {
     case .success(let found): target = found
     case .failure(let failure): return failure.failure
     }
+    if isRun, let failure = checkNewRun(target) { return failure }
     if parent >= 0, id != nil, let failure = checkCycle(target, parent) { return failure }
     if let failure = makeSession(&target) { return failure }
 
@@ -82,6 +87,7 @@ extension Router {
       discard(call, failure)
       return failure
     }
+    if isRun { becomeRun(call, header, content) }
     // Its `from` is written; from here on nothing ties it to its parent [PAR-4, PAR-10].
     if header[.detach] || (id == nil && parent >= 0) { orphan(call) }
     return nil
@@ -138,10 +144,8 @@ extension Router {
         .missingField, "\(header[.op].text): field \"to\" is missing",
         detail: ("field", .text("to")))
     }
-    if header.has(.run) {
-      return Failure(
-        .unsupportedField, "field \"run\" is not supported by this version",
-        detail: ("field", .text("run")))
+    if header.has(.run), header.operation == .call, let failure = checkRun(header) {
+      return failure
     }
     if header[.ext].count > Limits.extBytesMax {
       return Failure(
@@ -262,13 +266,17 @@ extension Router {
     call.deadline = deadline(header, isSend || header[.detach] ? -1 : parent)
     let index = calls.insert(call)
     if let id { state.pointee.ids.insert(id, .made, index) }
-    if calls.at(index).pointee.deadline > 0 {
-      calls.at(index).pointee.timer = timers.set(
-        .deadline, index, due: calls.at(index).pointee.deadline)
-    }
+    startTimer(index)
     if parent >= 0 { adopt(index, parent) }
     countOpened(target.agent)
     return index
+  }
+
+  /// Sets the timer of a call that has a deadline.
+  func startTimer(_ call: CallIndex) {
+    let record = calls.at(call)
+    guard record.pointee.deadline > 0 else { return }
+    record.pointee.timer = timers.set(.deadline, call, due: record.pointee.deadline)
   }
 
   func requestedWindow(_ header: Header) -> Int {
@@ -277,7 +285,7 @@ extension Router {
   }
 
   /// The time by which a call must end: its own, and at most its parent's [DLN-1, PAR-2]. 0: none.
-  private func deadline(_ header: Header, _ parent: CallIndex) -> UInt64 {
+  func deadline(_ header: Header, _ parent: CallIndex) -> UInt64 {
     var deadline: UInt64 = 0
     if let timeout = header[.timeoutMs], timeout > 0 { deadline = now + timeout }
     guard parent >= 0 else { return deadline }
@@ -286,7 +294,7 @@ extension Router {
     return deadline == 0 ? inherited : min(deadline, inherited)
   }
 
-  private func adopt(_ child: CallIndex, _ parent: CallIndex) {
+  func adopt(_ child: CallIndex, _ parent: CallIndex) {
     calls.at(child).pointee.depth = calls.at(parent).pointee.depth + 1
     calls.at(child).pointee.parent = parent
     calls.at(child).pointee.hasParent = true

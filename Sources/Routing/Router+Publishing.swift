@@ -64,10 +64,7 @@ extension Router {
       let entry = topics.entries.at(topic)
       entry.pointee.published &+= 1
       let count = entry.pointee.subscriptions.count
-      if count > 1, shared.block == nil, shared.count > OutBuffer.copiedMax {
-        // Many refer to it: it is copied once.
-        shared = Content(ContentBlock(copying: content.bytes))
-      }
+      if count > 1 { shared = Self.shared(shared) }
       for place in 0..<count {
         let subscription = entry.pointee.subscriptions[place]
         let agent = subscriptions.at(subscription).pointee.agent

@@ -106,7 +106,13 @@ extension Router {
   private func subject(
     ofRun run: UnsafeRawBufferPointer, _ connection: ConnectionIndex
   ) -> Result<Subject, FailureError> {
-    .failure(FailureError(failure: Failure(.unknownRun, "no run \"\(run.text)\"")))
+    switch lookUpRun(run, of: connections.at(connection).pointee.principal) {
+    case .unknown:
+      .failure(FailureError(failure: Failure(.unknownRun, "no run \"\(run.text)\"")))
+    case .ended:
+      .failure(FailureError(failure: notRunning("the run \"\(run.text)\" has ended")))
+    case .open(let root): .success(.call(root))
+    }
   }
 
   /// A session that is there, or an agent that somebody hosts [SIG-3].
@@ -142,7 +148,7 @@ extension Router {
     _ subject: Subject, _ connection: ConnectionIndex, _ id: UInt64?
   ) -> Failure? {
     switch subject {
-    case .call(let call): fail(call, Failure(.cancelled, "cancelled by its opener"))
+    case .call(let call): cancelMade(call)
     case .session(let session):
       guard maySteer(sessions.at(session).pointee.agent, connection) else {
         return notPermitted(subject)
@@ -173,8 +179,7 @@ extension Router {
   ) -> Failure? {
     let concerned: [CallIndex]
     switch subject {
-    case .call(let call):
-      concerned = calls.at(call).pointee.state == .running ? [call] : []
+    case .call(let call): concerned = runningCall(call).map { [$0] } ?? []
     case .session(let session):
       let running = runningCalls(of: session)
       let mayAll = maySteer(sessions.at(session).pointee.agent, connection)
@@ -194,7 +199,7 @@ extension Router {
   ) -> Failure? {
     switch subject {
     case .call(let call):
-      guard calls.at(call).pointee.state == .running else {
+      guard let call = runningCall(call) else {
         return notRunning("no host has the call to \"\(word(for: subject))\"")
       }
       give(frame, to: [(calls.at(call).pointee.host, call)], connection, id)
@@ -214,6 +219,13 @@ extension Router {
       give(frame, to: hosts, connection, id)
     }
     return nil
+  }
+
+  /// The call that a host has of what an id stands for: of a reader, that of the run.
+  private func runningCall(_ call: CallIndex) -> CallIndex? {
+    let root = calls.at(call).pointee.reading < 0 ? call : openRoot(of: call)
+    guard let root, calls.at(root).pointee.state == .running else { return nil }
+    return root
   }
 
   /// The calls of a session that its host has and that nobody has cancelled.
@@ -261,6 +273,8 @@ extension Router {
   }
 
   private func opener(of call: CallIndex) -> Principal? {
+    let run = calls.at(call).pointee.run
+    if run >= 0 { return runs.owner(of: run) }
     let (origin, serial) = (calls.at(call).pointee.origin, calls.at(call).pointee.originSerial)
     guard connections.isUsed(origin), connections.at(origin).pointee.serial == serial else {
       return nil
@@ -283,6 +297,7 @@ extension Router {
 
   private func word(for subject: Subject) -> String {
     switch subject {
+    case .call(let call) where calls.at(call).pointee.reading >= 0: addressOfRun(call).text
     case .call(let call): address(of: call).text
     case .session(let session): sessions.at(session).pointee.address.text
     case .agent(let agent): registry.name(of: agent).text

@@ -65,7 +65,7 @@ extension Router {
     state.pointee.starved.append(token(call, way))
   }
 
-  private func leaveStarved(_ receiver: ConnectionIndex, _ call: CallIndex, _ way: Way) {
+  func leaveStarved(_ receiver: ConnectionIndex, _ call: CallIndex, _ way: Way) {
     let direction = direction(call, way)
     let place = direction.pointee.starvedPlace
     guard place >= 0 else { return }
@@ -107,6 +107,10 @@ extension Router {
       }
       let call = token >> 1
       let way: Way = token & 1 == 0 ? .reply : .input
+      if calls.at(call).pointee.reading >= 0 {
+        readerHasRoom(call, atMost: Self.turnBytes)
+        continue
+      }
       pump(call, way, atMost: Self.turnBytes)
       if calls.isUsed(call) { grant(call, way) }
     }
@@ -127,6 +131,9 @@ extension Router {
       queueUp(session)
       let replica = sessions.at(session).pointee.replica
       if replicas.at(replica).pointee.isLeaving { leaveFurther(replica, session) }
+    }
+    while let run = untrimmed.popLast() {
+      if runs.isUsed(run) { trim(run) }
     }
     while let connection = relieved.popLast() {
       if connections.isUsed(connection) { goOn(connection) }

@@ -96,7 +96,7 @@ extension Router {
   /// much does.
   func addWaiting(_ call: CallIndex, _ bytes: Int) -> Bool {
     let record = calls.at(call)
-    if connections.at(record.pointee.caller).pointee.mailboxBytes + bytes
+    if connections.at(record.pointee.origin).pointee.mailboxBytes + bytes
       > limits.mailboxBytesPerConnectionMax
     {
       return false

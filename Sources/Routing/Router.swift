@@ -37,7 +37,8 @@ struct Failure {
 /// cancel, deadlines), `Router+Sessions`, `Router+Hosts` (register, lost connections, goodbye),
 /// `Router+Draining`,
 /// `Router+Topics` and `Router+Publishing`, `Router+Signals` and `Router+GivenSignals` (the control
-/// lane), `Router+Inspection` (listings).
+/// lane), `Router+Runs`, `Router+Reading` and `Router+Keeping` (replies that are kept),
+/// `Router+Inspection` (listings).
 public final class Router {
   public let registry: Registry
   public let limits: Limits
@@ -50,7 +51,7 @@ public final class Router {
   /// Connections with new bytes in their out buffers, each once.
   private var dirty: [ConnectionIndex] = []
   private var takenDirty: [ConnectionIndex] = []
-  private var ownHost: ConnectionIndex = -1
+  private(set) var ownHost: ConnectionIndex = -1
   private var isOwnHostDirty = false
   /// The sidecar takes nothing new.
   public internal(set) var isDraining = false
@@ -72,6 +73,13 @@ public final class Router {
   var givenSignals = Slab<GivenSignal>()
   /// Who may steer every agent and session, beside those who registered them.
   public var operatorPrincipal: Principal?
+  var runs = RunTable()
+  var readings = Slab<Reading>()
+  /// What the logs of all runs count for, in bytes.
+  var keptBytes = 0
+  var keptTimer: TimerIndex = -1
+  /// Runs that keep too much since a reader has gone; its connection is among the relieved.
+  var untrimmed: [RunIndex] = []
   // Published messages, by which a recipient knows one that it has already.
   var publications: UInt64 = 0
   // The topics and patterns that a published message matches, for as long as it is handed out.
@@ -298,6 +306,21 @@ public final class Router {
   /// Writes an `error` to a connection, for one of its ids or for none.
   func refuse(_ connection: ConnectionIndex, _ id: UInt64?, _ failure: Failure) {
     var writer = HeaderWriter(connections.at(connection).pointee.out, "error", id: id)
+    Self.writeFields(&writer, failure)
+    writer.finish()
+    markDirty(connection)
+  }
+
+  /// An `error` that waits among the replies of a call.
+  func makeError(_ failure: Failure) -> UnsafeMutablePointer<HeldFrame> {
+    var writer = HeaderWriter(tailInto: scratch)
+    Self.writeFields(&writer, failure)
+    writer.finishTail()
+    return HeldFrame.make(
+      fields: scratch.takeAll(), content: .none, cost: 0, isError: true, isLast: true)
+  }
+
+  private static func writeFields(_ writer: inout HeaderWriter, _ failure: Failure) {
     writer.string("code", failure.reason.code.rawValue)
     writer.string("reason", failure.reason.rawValue)
     var message = failure.message
@@ -312,8 +335,6 @@ public final class Router {
     case nil: break
     }
     if failure.mayRetry { writer.truth("retry") }
-    writer.finish()
-    markDirty(connection)
   }
 
   /// Tells a connection its own fault.
@@ -352,6 +373,8 @@ public final class Router {
     case .closeGrace: closeGracePassed(index)
     case .noReplica: forgetAgent(index)
     case .goodbye: goodbyePassed(index)
+    case .runGrace: runGracePassed(index)
+    case .runKept: runKeptPassed()
     case .undrained, .liveness, .drain, .watch:
       preconditionFailure("a timer of the sidecar's own")
     }

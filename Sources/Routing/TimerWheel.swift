@@ -10,6 +10,10 @@ public enum TimerKind: UInt8, Sendable {
   case closeGrace
   /// An agent has been without a replica long enough to be forgotten.
   case noReplica
+  /// A run has had no readers long enough.
+  case runGrace
+  /// Runs that have ended may have been kept long enough.
+  case runKept
   /// A connection has been given bytes that it does not read.
   case undrained
   /// A connection has said goodbye and its time is over.

@@ -64,6 +64,7 @@ public final class Core {
     revision = router.registry.revision
     system.add(DiscoveryAgent(router.registry))
     system.add(SessionsAgent(router))
+    system.add(RunsAgent(router))
     system.add(TopicsAgent(router))
     system.add(StatsAgent(router) { [unowned self] in self.figures() })
     system.add(ConnectionsAgent(self))
@@ -195,7 +196,7 @@ public final class Core {
     case .undrained: undrainedPassed(index, now)
     case .watch: system.wokenUp()
     case .drain: router.endDrain()
-    case .deadline, .cancelGrace, .idle, .closeGrace, .noReplica, .goodbye:
+    case .deadline, .cancelGrace, .idle, .closeGrace, .noReplica, .goodbye, .runGrace, .runKept:
       router.timerFired(kind, index)
     }
     settle()

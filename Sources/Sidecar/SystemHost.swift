@@ -121,15 +121,19 @@ public final class SystemHost {
     write(call, SystemCall.Rest(type: type, content: content, isLast: true))
   }
 
-  public func fail(
+  func fail(
     _ call: SystemCall, _ reason: Reason, _ message: String,
-    detail: (key: StaticString, value: String)? = nil
+    detail: SystemFailure.Detail? = nil
   ) {
     var writer = HeaderWriter(outbox, "error", id: call.id)
     writer.string("code", reason.code.rawValue)
     writer.string("reason", reason.rawValue)
     writer.string("message", message)
-    if let detail { writer.details(detail.key, detail.value) }
+    switch detail?.value {
+    case .text(let text)?: writer.details(detail!.key, text)
+    case .count(let count)?: writer.details(detail!.key, UInt64(count))
+    case nil: break
+    }
     writer.finish()
     contents.append(nil)
     end(call)
@@ -139,6 +143,12 @@ public final class SystemHost {
   public func setAside(_ call: SystemCall) {
     call.isAside = true
     router.setAside(call.id, at: connection)
+  }
+
+  /// A call has gone another way: the router answers it.
+  func forget(_ call: SystemCall) {
+    precondition(call.isOpen, "a call that has ended")
+    end(call)
   }
 
   /// Asks for `wokenUp` of every agent in `milliseconds`, unless that is asked for already.

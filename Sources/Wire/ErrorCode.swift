@@ -70,6 +70,7 @@ public enum Reason: String, Sendable, CaseIterable {
   case tooManyNames = "too_many_names"
   case tooManySessions = "too_many_sessions"
   case tooManySubscriptions = "too_many_subscriptions"
+  case tooManyRuns = "too_many_runs"
   case windowExceeded = "window_exceeded"
   case readerOverrun = "reader_overrun"
   case callCycle = "call_cycle"
@@ -80,6 +81,9 @@ public enum Reason: String, Sendable, CaseIterable {
   case unhandledSignal = "unhandled_signal"
   case tooManySignals = "too_many_signals"
   case interrupted = "interrupted"
+  // What is kept of a run.
+  case runDiffers = "run_differs"
+  case truncated = "truncated"
   // How a call ends early.
   case deadline = "deadline"
   case cancelled = "cancelled"
@@ -94,20 +98,20 @@ public enum Reason: String, Sendable, CaseIterable {
     case .headerLength, .contentLength, .badHeader, .badID, .badField, .missingField, .badAddress,
       .badTopic, .badContent, .badSignal, .sessionNeeded, .tooLarge, .noInput:
       .invalidArgument
-    case .helloExpected, .versionUnsupported, .callCycle, .callDepth, .notRunning:
+    case .helloExpected, .versionUnsupported, .callCycle, .callDepth, .notRunning, .truncated:
       .failedPrecondition
     case .badToken: .unauthenticated
     case .helloTimeout, .deadline: .deadlineExceeded
     case .heartbeatTimeout, .noReplica, .hostLost, .connectionLost, .shutdown, .draining:
       .unavailable
     case .slowReader, .tooManyConnections, .mailboxFull, .tooManyIDs, .tooManyNames,
-      .tooManySessions, .tooManySubscriptions, .tooManySignals, .windowExceeded,
+      .tooManySessions, .tooManySubscriptions, .tooManySignals, .tooManyRuns, .windowExceeded,
       .readerOverrun:
       .resourceExhausted
     case .unknownOp, .unsupportedField, .unhandledType, .unhandledSignal, .noSignals:
       .unimplemented
     case .unknownAgent, .unknownSession, .unknownRun, .unknownConnection: .notFound
-    case .nameRegistered: .alreadyExists
+    case .nameRegistered, .runDiffers: .alreadyExists
     case .peerRefused, .nameOwned, .reservedName, .fromNotRegistered, .agentNotRegistered,
       .notPermitted:
       .permissionDenied

@@ -46,6 +46,12 @@ public struct Limits: Sendable, Equatable {
   public var subscriptionsMax = 1_000
   public var callDepthMax = Limits.callDepthMax
   public var sessionsMax = 1_000_000
+  public var runsMax = 100_000
+  public var runFramesMax = 10_000
+  public var runBytesMax = 4 << 20
+  public var runsBytesMax = 256 << 20
+  public var runKeptMs = 60_000
+  public var runGraceMs = 10_000
   public var connectionsMax = 20_000
 
   public init() {}

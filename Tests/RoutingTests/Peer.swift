@@ -24,6 +24,14 @@ final class Network {
     Peer(self, .user(user))
   }
 
+  /// The connection of the sidecar's own agents.
+  func ownHost(_ name: String) -> Peer {
+    let host = Peer(self, .sidecar)
+    router.setOwnHost(host.index)
+    host.register(name)
+    return host
+  }
+
   /// A new connection with agents registered, one for each name.
   func host(_ names: String..., with fields: String = "") -> Peer {
     let host = peer()

@@ -5,12 +5,27 @@ internal import Wire
 struct SystemFailure: Error {
   let reason: Reason
   let message: String
-  /// Of the error's `details`: `field`, `type` or `address`, and what it is about.
+  /// Of the error's `details`: a word such as `field` or `address`, and what it is about.
   let detail: Detail?
 
   struct Detail {
     let key: StaticString
-    let value: String
+    let value: Value
+
+    enum Value {
+      case text(String)
+      case count(Int)
+    }
+
+    init(key: StaticString, value: String) {
+      self.key = key
+      self.value = .text(value)
+    }
+
+    init(key: StaticString, count: Int) {
+      self.key = key
+      value = .count(count)
+    }
   }
 
   static func unhandled(_ agent: String, _ type: String) -> SystemFailure {
@@ -30,6 +45,18 @@ struct SystemFailure: Error {
     SystemFailure(
       reason: .notPermitted, message: "\"\(name)\" belongs to another principal",
       detail: Detail(key: field, value: name))
+  }
+
+  static func unknownRun(_ run: String) -> SystemFailure {
+    SystemFailure(
+      reason: .unknownRun, message: "no run \"\(run)\"",
+      detail: Detail(key: "run", value: run))
+  }
+
+  static func truncated(_ run: String, first: Int) -> SystemFailure {
+    SystemFailure(
+      reason: .truncated, message: "run \"\(run)\" is kept from frame \(first) on",
+      detail: Detail(key: "first", count: first))
   }
 
   static func unknownSession(_ address: String) -> SystemFailure {
@@ -64,8 +91,7 @@ extension SystemHost {
   }
 
   func fail(_ call: SystemCall, _ failure: SystemFailure) {
-    let detail = failure.detail.map { (key: $0.key, value: $0.value) }
-    fail(call, failure.reason, failure.message, detail: detail)
+    fail(call, failure.reason, failure.message, detail: failure.detail)
   }
 }
 
@@ -106,6 +132,13 @@ struct SystemRequest {
       throw .badContent(name, "must be a whole number, 0 or more")
     }
     return UInt64(number)
+  }
+
+  /// True or false; absent means false.
+  func truth(_ name: String) throws(SystemFailure) -> Bool {
+    guard let member = value[name] else { return false }
+    guard let truth = member.truth else { throw .badContent(name, "must be true or false") }
+    return truth
   }
 
   /// How much of a list is wanted: `limit`, at most and by default `list_limit_default`.
