@@ -54,6 +54,24 @@ extension Option {
     .integer(
       "limits.sessions_max", 1...100_000_000, \.limits.sessionsMax, "Sessions in the sidecar."),
     .integer(
+      "limits.runs_max", 1...10_000_000, \.limits.runsMax,
+      "Runs kept at a time, open ones and ended ones."),
+    .integer(
+      "limits.run_frames_max", 1...10_000_000, \.limits.runFramesMax,
+      "Reply frames kept of one run."),
+    .integer(
+      "limits.run_bytes_max", 1...(64 * gibibyte), \.limits.runBytesMax,
+      "What is kept of one run: content, and 256 for each frame."),
+    .integer(
+      "limits.runs_bytes_max", 1...(64 * gibibyte), \.limits.runsBytesMax,
+      "What is kept of all runs."),
+    .integer(
+      "limits.run_kept_ms", 0...day, \.limits.runKeptMs,
+      "How long a run is kept after its end, or after its last reader went."),
+    .integer(
+      "limits.run_grace_ms", 0...day, \.limits.runGraceMs,
+      "How long a run without detach goes on when its last reader went."),
+    .integer(
       "limits.connections_max", 1...1_000_000, \.limits.connectionsMax,
       "Connections at a time, all listeners together."),
     .integer(

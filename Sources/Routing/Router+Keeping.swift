@@ -11,7 +11,7 @@ extension Router {
     runs.shelve(index)
     while keptBytes > limits.runsBytesMax {
       if runs.firstIdle >= 0 {
-        forget(runs.firstIdle)
+        forgetRun(runs.firstIdle)
       } else if runs.largest >= 0 {
         removeFirst(of: runs.largest)
       } else {
@@ -59,12 +59,12 @@ extension Router {
 
   func runKeptPassed() {
     keptTimer = -1
-    while runs.firstIdle >= 0, keptUntil(runs.firstIdle) <= now { forget(runs.firstIdle) }
+    while runs.firstIdle >= 0, keptUntil(runs.firstIdle) <= now { forgetRun(runs.firstIdle) }
     setKeptTimer()
   }
 
   /// Forgets an ended run that nobody reads.
-  func forget(_ index: RunIndex) {
+  func forgetRun(_ index: RunIndex) {
     keptBytes -= runs.at(index).pointee.log.bytes
     runs.remove(index)
   }

@@ -35,7 +35,7 @@ extension Router {
     guard runs.firstIdle >= 0 else {
       return Failure(.tooManyRuns, "\(limits.runsMax) runs are open", mayRetry: true)
     }
-    forget(runs.firstIdle)
+    forgetRun(runs.firstIdle)
     return nil
   }
 

@@ -46,7 +46,6 @@ public enum Reason: String, Sendable, CaseIterable {
   case tooLarge = "too_large"
   case noInput = "no_input"
   case unknownOp = "unknown_op"
-  case unsupportedField = "unsupported_field"
   case unhandledType = "unhandled_type"
   // Who is there.
   case unknownAgent = "unknown_agent"
@@ -108,7 +107,7 @@ public enum Reason: String, Sendable, CaseIterable {
       .tooManySessions, .tooManySubscriptions, .tooManySignals, .tooManyRuns, .windowExceeded,
       .readerOverrun:
       .resourceExhausted
-    case .unknownOp, .unsupportedField, .unhandledType, .unhandledSignal, .noSignals:
+    case .unknownOp, .unhandledType, .unhandledSignal, .noSignals:
       .unimplemented
     case .unknownAgent, .unknownSession, .unknownRun, .unknownConnection: .notFound
     case .nameRegistered, .runDiffers: .alreadyExists

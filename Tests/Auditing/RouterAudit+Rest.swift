@@ -21,6 +21,11 @@ extension RouterAudit {
       let timer = router.connections.at(index).pointee.goodbyeTimer
       if timer >= 0 { timers.append(timer) }
     }
+    for index in router.runs.records.indices() {
+      let timer = router.runs.at(index).pointee.graceTimer
+      if timer >= 0 { timers.append(timer) }
+    }
+    if router.keptTimer >= 0 { timers.append(router.keptTimer) }
     return timers
   }
 
@@ -47,7 +52,7 @@ extension RouterAudit {
       if call.caller >= 0 {
         try checkGranted(call.replies, receiver: call.caller, "replies of \(index)")
       }
-      if call.acceptsInput, !call.inputEnded, call.caller >= 0 {
+      if call.acceptsInput, !call.inputEnded, call.isAwaited {
         try checkGranted(call.input, receiver: call.host, "input of \(index)")
       }
     }
@@ -85,6 +90,7 @@ extension RouterAudit {
     try require(routerTimers == 0, "\(routerTimers) timers are left")
     try checkNoTopics()
     try checkNoSignals()
+    try checkNoRuns()
     for index in router.connections.indices() {
       let state = router.connections.at(index)
       try require(state.pointee.heldBytes == 0, "\(state.pointee.heldBytes) bytes are held")

@@ -18,6 +18,7 @@ struct RouterAudit {
     try checkCredit()
     try checkTopics()
     try checkSignals()
+    try checkRuns()
   }
 
   var connectionCount: Int { router.connections.count }
@@ -41,7 +42,8 @@ struct RouterAudit {
         try require(entry?.index == index && entry?.kind == .made, "call \(index): its caller's id")
       } else {
         try require(
-          call.pointee.isOneway || state == .abandoned, "call \(index) has nobody and is \(state)")
+          call.pointee.isOneway || state == .abandoned || call.pointee.run >= 0,
+          "call \(index) has nobody and is \(state)")
       }
       let isAtHost = state == .running || state == .abandoned
       try require(
@@ -151,7 +153,7 @@ struct RouterAudit {
     }
     try checkReaders(of: connection, inLine)
     for index in calls {
-      for (way, receiver) in [(0, call(index).pointee.caller), (1, call(index).pointee.host)] {
+      for (way, receiver) in [(0, reader(of: index)), (1, call(index).pointee.host)] {
         let token = index * 2 + Int32(way)
         let direction = direction(token)
         guard receiver == connection else {
@@ -175,6 +177,12 @@ struct RouterAudit {
     try require(
       state.pointee.starved.isEmpty || router.isCongested(connection),
       "connection \(connection) is not congested and starves others")
+  }
+
+  /// Whose room the replies of a call wait for: its caller's, or who paces its run.
+  private func reader(of index: Int32) -> ConnectionIndex {
+    let call = call(index).pointee
+    return call.run < 0 ? call.caller : router.pacingConnection(call.run)
   }
 
   private func direction(_ token: Int32) -> Direction {

@@ -1,6 +1,7 @@
 import Testing
 import Wire
 
+@testable import Auditing
 @testable import Routing
 
 /// A network with the sidecar's own `runs`, for which a test speaks.
@@ -17,7 +18,11 @@ final class RunStage {
 
   /// What is kept, and who reads it, agrees.
   func audit(_ sourceLocation: SourceLocation = #_sourceLocation) {
-    RunAudit(router: router).run(sourceLocation)
+    do {
+      try RouterAudit(router: router).run()
+    } catch {
+      Issue.record("\(error)", sourceLocation: sourceLocation)
+    }
   }
 
   /// Calls `runs` and makes that call a reader; returns its id.

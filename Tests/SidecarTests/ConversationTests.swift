@@ -92,6 +92,10 @@ import Wire
       "names_max": \.namesMax,
       "open_ids_max": \.openIDsMax,
       "registration_bytes_max": \.registrationBytesMax,
+      "run_bytes_max": \.runBytesMax,
+      "run_frames_max": \.runFramesMax,
+      "runs_bytes_max": \.runsBytesMax,
+      "runs_max": \.runsMax,
       "sessions_max": \.sessionsMax,
       "subscriptions_max": \.subscriptionsMax,
     ]

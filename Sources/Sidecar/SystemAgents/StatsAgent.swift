@@ -63,6 +63,7 @@ final class StatsAgent: SystemAgent {
     writer.member("total", router.metrics.sends)
     writer.member("lost", router.metrics.sendsLost)
     writer.endObject()
+    writeRuns(&writer)
     writeTopics(&writer)
     writer.key("signals")
     writer.beginObject()
@@ -96,6 +97,16 @@ final class StatsAgent: SystemAgent {
       writer.integer(count)
     }
     writer.endObject()
+    writer.endObject()
+  }
+
+  private func writeRuns(_ writer: inout JSONWriter) {
+    let runs = router.runCounts
+    writer.key("runs")
+    writer.beginObject()
+    writer.member("open", runs.open)
+    writer.member("ended", runs.ended)
+    writer.member("bytes", runs.bytes)
     writer.endObject()
   }
 
