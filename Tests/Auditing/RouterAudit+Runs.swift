@@ -99,7 +99,8 @@ extension RouterAudit {
     guard run.isOpen else { return }
     let root = call(run.root).pointee
     try require(
-      root.run == index && root.caller < 0 && root.reading < 0, "run \(name): its call is another's")
+      root.run == index && root.caller < 0 && root.reading < 0, "run \(name): its call is another's"
+    )
     try require(
       root.state == .running || root.state == .waiting || root.state == .delivering,
       "run \(name): its call is \(root.state)")
