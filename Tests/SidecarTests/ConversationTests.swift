@@ -94,6 +94,8 @@ import Wire
       "registration_bytes_max": \.registrationBytesMax,
       "run_bytes_max": \.runBytesMax,
       "run_frames_max": \.runFramesMax,
+      "run_grace_ms": \.runGraceMs,
+      "run_kept_ms": \.runKeptMs,
       "runs_bytes_max": \.runsBytesMax,
       "runs_max": \.runsMax,
       "sessions_max": \.sessionsMax,
