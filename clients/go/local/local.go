@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -48,6 +49,7 @@ type Sidecar struct {
 	process   *os.Process
 	ended     chan struct{}
 	err       error
+	closing   sync.Once
 }
 
 // Start starts a coagentd and returns once it listens. It ends with Close; on Linux also when this
@@ -104,8 +106,14 @@ func (s *Sidecar) Connect(
 	return coagent.Connect(ctx, s.URL(), options...)
 }
 
-// Close ends coagentd and removes its folder.
+// Close ends coagentd and removes its folder. Only the first time does anything.
 func (s *Sidecar) Close() error {
+	var err error
+	s.closing.Do(func() { err = s.close() })
+	return err
+}
+
+func (s *Sidecar) close() error {
 	_ = s.process.Signal(syscall.SIGTERM)
 	timer := time.NewTimer(stopTime)
 	defer timer.Stop()
