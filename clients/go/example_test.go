@@ -143,3 +143,43 @@ func ExampleClient_Open() {
 	// ONE
 	// TWO
 }
+
+func ExampleInterrupted() {
+	ctx := context.Background()
+	client, end := sidecar(ctx)
+	defer end()
+
+	think := func(ctx context.Context, _ *coagent.Request, out *coagent.Sender) error {
+		if err := out.Send(ctx, "thinking"); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		var interrupted *coagent.Interrupted
+		if errors.As(context.Cause(ctx), &interrupted) { // The reply may be finished.
+			return out.SendLast(ctx, "in short: "+interrupted.Text())
+		}
+		return context.Cause(ctx)
+	}
+	if _, err := client.RegisterFunc(ctx, "thinker", think); err != nil {
+		log.Fatal(err)
+	}
+	reply, err := client.Start(ctx, "thinker:ann", "why?")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for thought, err := range reply.Messages() {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(thought.Text())
+		if thought.Text() == "thinking" {
+			err = client.Interrupt(ctx, "thinker:ann", "be brief") // Or reply.Interrupt.
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// thinking
+	// in short: be brief
+}

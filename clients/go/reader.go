@@ -163,8 +163,8 @@ func (c *connection) onWelcome(header *wire.Header) {
 	c.client.welcomed()
 }
 
-// onGoodbye is that nothing new is to be begun here. A sidecar that shuts down closes the connection
-// when all is done; one whose operator drained this client leaves it open, and refuses.
+// onGoodbye is that nothing new is to be begun here. A sidecar that shuts down closes the
+// connection when all is done; one whose operator drained this client leaves it open, and refuses.
 func (c *connection) onGoodbye(header *wire.Header) {
 	if header.Text(wire.Reason) == "drained" {
 		c.isDrained.Store(true)

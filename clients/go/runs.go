@@ -48,8 +48,9 @@ func Tail() AttachOption {
 // kept, the error is `failed_precondition`/`truncated`, and `first` of its details the oldest frame
 // that is.
 //
-// The context bounds the reading alone, which goes on over a lost connection; a Tail that has read
-// something ends with it. The reply has to be read to its end or closed.
+// The context bounds the reading alone, also where it is that of a call handled here. Reading goes
+// on over a lost connection; a Tail that has read something ends with it. The reply has to be read
+// to its end or closed.
 func (c *Client) Attach(
 	ctx context.Context, run string, options ...AttachOption,
 ) (*Reply, error) {

@@ -7,8 +7,8 @@ import (
 )
 
 // Serve hosts what is registered here until ctx ends; then it drains and closes the client, and
-// returns nil. So it does when the sidecar's operator has drained the client, and what it handled is
-// done. Else it returns before only if the client ends for good, with the reason.
+// returns nil. So it does when the sidecar's operator has drained the client, and what it handled
+// is done. Else it returns before only if the client ends for good, with the reason.
 func (c *Client) Serve(ctx context.Context) error {
 	for {
 		c.mu.Lock()
