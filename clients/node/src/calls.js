@@ -75,20 +75,18 @@ export class OwnCall {
 
   /** Writes the call, or waits for a connection to write it to. */
   #start() {
-    const client = this.client;
+    const { client, request, run } = this;
     const { connection } = client;
     if (
       connection === undefined ||
       !connection.isOpen ||
-      (connection.isDraining && this.request.parent === undefined)
+      (connection.isDraining && request.parent === undefined)
     ) {
       this.#wait();
       return;
     }
-    // What was taken while there was no connection is permitted again on this one.
-    if (this.run?.isResumed) this.request = this.#again() ?? this.request;
-    const { request } = this;
-    let header = request.rest;
+    const { rest, content } = run?.isResumed ? run.attaching(request, this.sink) : request;
+    let header = rest;
     if (request.deadline !== 0) {
       const leftMs = Math.round(request.deadline - performance.now());
       if (leftMs <= 0) {
@@ -105,7 +103,7 @@ export class OwnCall {
       header += `,"parent":${request.parent.id}`;
     }
     this.connection = connection;
-    this.id = connection.openId(this, 'call', `${header}}`, request.content);
+    this.id = connection.openId(this, 'call', `${header}}`, content);
     if (request.isOpen || request.first !== undefined) this.#sendInput(connection);
     if (request.isHeld && this.isStarted) this.grant(request.window);
     if (request.deadline !== 0) client.watchDeadlines();
@@ -244,21 +242,17 @@ export class OwnCall {
 
   /** @param {AgentError} error */
   onLost(error) {
-    const again = this.client.endError === undefined ? this.#again() : undefined;
-    if (again === undefined) {
+    const { request, run } = this;
+    const resumed = run?.resumed(request, this.#isSendingFirst);
+    if (resumed === undefined || this.client.endError !== undefined) {
       this.#end(this.#lost(error));
       return;
     }
-    this.request.parent?.disown(this);
+    request.parent?.disown(this);
     this.sending?.close(this.#lost(error));
-    this.request = again;
+    this.request = resumed;
     this.#detach();
     this.restart();
-  }
-
-  /** What the next connection is asked for, of a run. */
-  #again() {
-    return this.run?.again(this.request, this.sink, this.#isSendingFirst);
   }
 
   /** @param {AgentError} error */
@@ -323,11 +317,6 @@ export class OwnCall {
     const delayMs = repeatDelayMs(this.#attempts, error);
     const { deadline } = this.request;
     if (deadline !== 0 && performance.now() + delayMs >= deadline) return false;
-    if (this.run?.isResumed) {
-      const again = this.#again();
-      if (again === undefined) return false;
-      this.request = again;
-    }
     this.#attempts += 1;
     this.#detach();
     this.#timer = setTimeout(() => this.restart(), delayMs);

@@ -72,29 +72,32 @@ export class RunReading {
   }
 
   /**
-   * What the next connection is asked for; undefined where nobody knows where to go on: with a call
-   * that it served, with a message that was still going out, or for want of a number.
+   * The request to go on with on the next connection; undefined where nobody knows where: with a
+   * call that it served, with a message that was still going out, or for want of a number.
    *
    * @param {Request} request
-   * @param {Receiving | Collecting} sink What takes the reply, and holds what was not read yet.
    * @param {boolean} isSending The first message is still going out.
    * @returns {Request | undefined}
    */
-  again(request, sink, isSending) {
+  resumed(request, isSending) {
     const isServing = request.parent !== undefined && !request.isDetached;
     if (isSending || isServing || (this.#isTail && this.#frames > 0)) return undefined;
     this.isResumed = true;
+    return { ...request, first: undefined, isOpen: false, isHeld: false, parent: undefined };
+  }
+
+  /**
+   * The same with what it says at this moment: how far it is, and what of its window is free.
+   *
+   * @param {Request} request
+   * @param {Receiving | Collecting} sink What takes the reply, and holds what was not read yet.
+   * @returns {Request}
+   */
+  attaching(request, sink) {
     const window = Math.max(0, request.window - sink.renew());
     const flow = { window, isHeld: false, isLazy: false, hasInput: false, isDetached: false };
-    return {
-      ...request,
-      rest: toRest('runs', 'Attach', JSON_TYPE) + flowRest(flow),
-      content: encodeJson(this.body),
-      first: undefined,
-      isOpen: false,
-      isHeld: false,
-      parent: undefined,
-    };
+    const rest = toRest('runs', 'Attach', JSON_TYPE) + flowRest(flow);
+    return { ...request, rest, content: encodeJson(this.body) };
   }
 }
 

@@ -98,6 +98,26 @@ test('its window is what was still permitted, and credit goes on', async () => {
   });
 });
 
+test('what is read while there is no connection makes room', async () => {
+  await linked(async (client, first, sidecar) => {
+    const reply = client.stream('a', 'x', { run: 'r1', window: 2000 });
+    const reader = reply[Symbol.asyncIterator]();
+    const { id } = await first.next('call');
+    for (let count = 0; count < 2; count += 1) {
+      first.send({ op: 'data', id, ...TEXT }, 'x'.repeat(744));
+    }
+    await first.nothing();
+    first.abort();
+    await until(() => !client.isConnected, 'the loss');
+    await bounded(reader.next());
+    await bounded(reader.next());
+    const { peer, id: next, rest } = await attached(sidecar, { run: 'r1', from: 2, resume: true });
+    assert.equal(rest.window, 2000);
+    peer.send({ op: 'data', id: next, end: true });
+    assert.equal((await bounded(reader.next())).done, true);
+  });
+});
+
 test('a run that is not known any more was lost with the connection', async () => {
   await linked(async (client, first, sidecar) => {
     const reply = client.stream('a', 'x', { run: 'r1' });

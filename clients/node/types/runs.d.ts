@@ -51,15 +51,22 @@ export class RunReading {
     /** A frame came. */
     count(): void;
     /**
-     * What the next connection is asked for; undefined where nobody knows where to go on: with a call
-     * that it served, with a message that was still going out, or for want of a number.
+     * The request to go on with on the next connection; undefined where nobody knows where: with a
+     * call that it served, with a message that was still going out, or for want of a number.
      *
      * @param {Request} request
-     * @param {Receiving | Collecting} sink What takes the reply, and holds what was not read yet.
      * @param {boolean} isSending The first message is still going out.
      * @returns {Request | undefined}
      */
-    again(request: Request, sink: Receiving | Collecting, isSending: boolean): Request | undefined;
+    resumed(request: Request, isSending: boolean): Request | undefined;
+    /**
+     * The same with what it says at this moment: how far it is, and what of its window is free.
+     *
+     * @param {Request} request
+     * @param {Receiving | Collecting} sink What takes the reply, and holds what was not read yet.
+     * @returns {Request}
+     */
+    attaching(request: Request, sink: Receiving | Collecting): Request;
     #private;
 }
 export type Collecting = import('./collecting.js').Collecting;
