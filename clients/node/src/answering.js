@@ -169,8 +169,8 @@ export class Yielding {
 }
 
 /**
- * Whether a call is open for this one and nothing of it was asked for, so that it can be spliced into
- * its replies. Throws where it never can be, nor be copied.
+ * Whether a call is open for this one and nothing of it was asked for, so that it can be spliced
+ * into its replies. Throws where it never can be, nor be copied.
  *
  * @param {OwnCall} call
  * @param {HostedCall} into

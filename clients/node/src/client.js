@@ -148,8 +148,8 @@ export class Client extends Steering {
   }
 
   /**
-   * Resolves when the client is closed, or when the sidecar's operator has drained it and it is done
-   * with what it handles; throws what else ends it.
+   * Resolves when the client is closed, or when the sidecar's operator has drained it and it is
+   * done with what it handles; throws what else ends it.
    *
    * @param {{ signal?: AbortSignal }} options The signal ends the waiting, with `cancelled`.
    * @returns {Promise<void>}

@@ -28,7 +28,8 @@
  * @property {(connection: Connection, id: number, header: Header, bytes: Buffer, start: number,
  *   end: number) => void} signalled
  * @property {(connection: Connection, id: number, header: Header) => void} closing
- * @property {(connection: Connection, timeoutMs: number) => void} drained By the operator; it stays.
+ * @property {(connection: Connection, timeoutMs: number) => void} drained By the
+ *   operator; it stays.
  * @property {(connection: Connection, error: AgentError) => void} lost
  */
 

@@ -14,8 +14,8 @@
  *   given; null: none.
  * @property {string} [run] Its name as a run: the reply is kept, and goes on over a lost
  *   connection. The same call of the same run is the same run.
- * @property {boolean} [detach] It outlives its parent and has time of its own; a run goes on without
- *   readers.
+ * @property {boolean} [detach] It outlives its parent and has time of its own; a run goes on
+ *   without readers.
  * @property {number} [window] How many bytes the agent may run ahead of the fastest reader
  *   (1 MiB); 1: one message at a time.
  */

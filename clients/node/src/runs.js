@@ -1,8 +1,8 @@
 /**
  * Runs: calls whose replies the sidecar keeps, so that they outlive who reads them.
  *
- * A call with a run that loses its connection is not over: on the next one it becomes an attachment,
- * which begins behind the last frame that came.
+ * A call with a run that loses its connection is not over: on the next one it becomes an
+ * attachment, which begins behind the last frame that came.
  */
 
 import { JSON_TYPE, encodeJson } from './content.js';

@@ -1,8 +1,9 @@
 /**
- * Whether values are what an agent declared: by a validator of the user's choice, or by a light check.
+ * Whether values are what an agent declared: by a validator of the user's choice, or by a light
+ * check.
  *
- * Of a JSON Schema the light check knows `type`, `enum`, `required`, `properties` and `items`, at any
- * depth; everything else it says is for its readers.
+ * Of a JSON Schema the light check knows `type`, `enum`, `required`, `properties` and `items`, at
+ * any depth; everything else it says is for its readers.
  */
 
 /** @typedef {Readonly<Record<string, any>> | boolean} Schema A JSON Schema. */

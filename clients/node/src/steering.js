@@ -13,6 +13,7 @@ import { Verbs } from './verbs.js';
 /** @typedef {import('./runs.js').Attachment} Attachment */
 /** @typedef {import('./runs.js').Run} Run */
 /** @typedef {import('./signalling.js').Target} Target */
+/** @typedef {Pick<StreamOptions, 'timeoutMs' | 'signal' | 'window' | 'parent'>} AttachOptions */
 
 const PAGE = 1000;
 
@@ -82,7 +83,7 @@ export class Steering extends Verbs {
    * leave it ends nothing but the reading.
    *
    * @param {string} run
-   * @param {Attachment & Pick<StreamOptions, 'timeoutMs' | 'signal' | 'window' | 'parent'>} [options]
+   * @param {Attachment & AttachOptions} [options]
    * @returns {Reply}
    */
   attach(run, options = {}) {

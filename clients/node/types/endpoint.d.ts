@@ -26,7 +26,8 @@ export type Owner = {
     signalled: (connection: Connection, id: number, header: Header, bytes: Buffer, start: number, end: number) => void;
     closing: (connection: Connection, id: number, header: Header) => void;
     /**
-     * By the operator; it stays.
+     * By the
+     * operator; it stays.
      */
     drained: (connection: Connection, timeoutMs: number) => void;
     lost: (connection: Connection, error: AgentError) => void;

@@ -23,8 +23,8 @@ export type Common = {
      */
     run?: string | undefined;
     /**
-     * It outlives its parent and has time of its own; a run goes on without
-     * readers.
+     * It outlives its parent and has time of its own; a run goes on
+     * without readers.
      */
     detach?: boolean | undefined;
     /**

@@ -49,10 +49,10 @@ export class Steering extends Verbs {
      * leave it ends nothing but the reading.
      *
      * @param {string} run
-     * @param {Attachment & Pick<StreamOptions, 'timeoutMs' | 'signal' | 'window' | 'parent'>} [options]
+     * @param {Attachment & AttachOptions} [options]
      * @returns {Reply}
      */
-    attach(run: string, options?: (import("./runs.js").Attachment & Pick<import("./options.js").StreamOptions, "window" | "signal" | "parent" | "timeoutMs">) | undefined): Reply;
+    attach(run: string, options?: (import("./runs.js").Attachment & AttachOptions) | undefined): Reply;
     /**
      * The runs of this client's principal that are kept, by name.
      *
@@ -81,5 +81,6 @@ export type StreamOptions = import('./options.js').StreamOptions;
 export type Attachment = import('./runs.js').Attachment;
 export type Run = import('./runs.js').Run;
 export type Target = import('./signalling.js').Target;
+export type AttachOptions = Pick<StreamOptions, 'timeoutMs' | 'signal' | 'window' | 'parent'>;
 import { Verbs } from "./verbs.js";
 import { Reply } from "./reply.js";
