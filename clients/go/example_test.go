@@ -183,3 +183,38 @@ func ExampleInterrupted() {
 	// thinking
 	// in short: be brief
 }
+
+func ExampleClient_Attach() {
+	ctx := context.Background()
+	client, end := sidecar(ctx)
+	defer end()
+
+	count := func(_ context.Context, last int) iter.Seq2[int, error] {
+		return func(yield func(int, error) bool) {
+			for number := 1; number <= last && yield(number, nil); number++ {
+			}
+		}
+	}
+	if _, err := client.Register(ctx, "count", coagent.StreamFunc(count)); err != nil {
+		log.Fatal(err)
+	}
+	value, err := client.Call(ctx, "count", 3, coagent.WithRun("job-1"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("called:", len(value.Messages))
+	reply, err := client.Attach(ctx, "job-1", coagent.From(1)) // As often as one likes, for a while.
+	if err != nil {
+		log.Fatal(err)
+	}
+	for message, err := range reply.Messages() {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println("attached:", message.Text())
+	}
+	// Output:
+	// called: 3
+	// attached: 2
+	// attached: 3
+}
