@@ -153,3 +153,33 @@ async def test_an_exchange_opened_without_a_connection_sends_once_there_is_one()
         assert (await peer.next("data")).content == b"early"
         await bounded(sending)
         await client.aclose()
+
+
+@aio
+async def test_a_message_that_has_begun_goes_out_whole_whoever_waits_for_it() -> None:
+    async with linked() as (client, peer):
+        exchange = client.open("a")
+        ident = (await peer.next("call"))["id"]
+        content = b"x" * (5 * 256 * 1024)  # More than the window.
+        begun = asyncio.ensure_future(exchange.send(content))
+        waiting = asyncio.ensure_future(exchange.send("not begun"))
+        after = asyncio.ensure_future(exchange.send("after"))
+        got = b"".join([(await peer.next("data")).content for _ in range(4)])
+        for sending in (begun, waiting):
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+        await peer.nothing()
+        peer.send({"op": "credit", "id": ident, "bytes": 10_000_000})
+        last = await peer.next("data")
+        assert got + last.content == content
+        assert "part" not in last
+        assert (await peer.next("data")).content == b"after"
+        await bounded(after)
+        begun = asyncio.ensure_future(exchange.send(b"y" * 20_000_000))
+        while (await peer.next("data")).content[:1] != b"y":
+            continue
+        begun.cancel()
+        peer.send({"op": "error", "id": ident, "code": "aborted"})
+        with pytest.raises(coagent.AbortedError):
+            await bounded(exchange.send("too late"))

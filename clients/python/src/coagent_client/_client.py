@@ -321,6 +321,7 @@ class Client(RunVerbs):
     def draining(self, connection: Connection, reason: str) -> None:
         if reason == "drained":  # The sidecar stays, and so does the connection.
             log.warning("the operator has drained this client: it hosts nothing any more")
+            connection.is_drained = True
             self._drained.set()
         else:
             log.info("the sidecar takes no new calls")

@@ -75,6 +75,7 @@ class Connection(asyncio.Protocol):
         self.is_paused = False
         self.is_welcome = False
         self.is_draining = False
+        self.is_drained = False
         self.error: AgentError | None = None
         self.content_bytes_max = CONTENT_BYTES_MAX
         self.part_bytes_max = PART_BYTES_MAX

@@ -187,7 +187,7 @@ class Registration:
         self._client.hosting.remove(self)
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
-        is_waiting = connection is not None and connection.is_draining
+        is_waiting = connection is not None and not connection.is_drained
         if self._is_wanted and is_waiting and error.reason == "draining":
             return  # The connection closes soon, and the next one takes it.
         if self._is_wanted:

@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 class Sending(Changing):
     """The sender of one direction. Frames are numbered by nothing: order is the order of calls."""
 
-    __slots__ = ("_connection", "_error", "_in_part", "_lock", "_turns", "ident", "window")
+    __slots__ = (
+        "_connection",
+        "_error",
+        "_in_part",
+        "_lock",
+        "_rest",
+        "_turns",
+        "ident",
+        "window",
+    )
 
     def __init__(self, connection: Connection, ident: int, window: int) -> None:
         super().__init__(connection.loop)
@@ -34,6 +43,7 @@ class Sending(Changing):
         self._in_part = False
         self._error: AgentError | None = None
         self._lock: asyncio.Lock | None = None
+        self._rest: asyncio.Task[None] | None = None
         self._turns = 0
 
     @property
@@ -73,36 +83,70 @@ class Sending(Changing):
         return True
 
     async def send(self, message: Encoded, *, end: bool = False) -> None:
-        """Sends one message, in parts if it is large, waiting for credit before each."""
+        """Sends one message, in parts if it is large, waiting for credit before each. One that
+        has begun goes out whole, also if nobody waits for that any more."""
         if self.try_send(message, end=end):
             return
-        async with self._turn():
+        await self._take_turn()
+        at = 0
+        goes_on = False
+        try:
             await self._end_part()
-            content = message.content
-            at = 0
-            while True:
+            while at == 0 or at < len(message.content):
                 await self.ready()
-                stop = self._cut_at(content, at, message.content_type)
-                is_last = stop == len(content)
-                self._write(
-                    message, content[at:stop], part=not is_last, end=end and is_last, first=at == 0
-                )
-                at = stop
-                if is_last:
-                    return
+                at = self._send_piece(message, at, end) or 1  # Even if it is empty.
+        except asyncio.CancelledError:
+            goes_on = 0 < at < len(message.content)
+            if goes_on:
+                self._rest = self._loop.create_task(self._send_rest(message, at, end))
+            raise
+        finally:
+            if not goes_on:
+                self._leave_turn()
 
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def _send_rest(self, message: Encoded, at: int, end: bool) -> None:
+        """What is left of a message, in the turn that it had."""
+        try:
+            while at < len(message.content):
+                await self.ready()
+                at = self._send_piece(message, at, end)
+        except AgentError:
+            return  # The call has ended, and says why to all who ask.
+        finally:
+            self._leave_turn()
+
+    def _send_piece(self, message: Encoded, at: int, end: bool) -> int:
+        """Sends what stands from there on, as much as a frame should hold; where it stops."""
+        stop = self._cut_at(message.content, at, message.content_type)
+        is_last = stop == len(message.content)
+        piece = message.content[at:stop]
+        self._write(message, piece, part=not is_last, end=end and is_last, first=at == 0)
+        return stop
+
+    async def _take_turn(self) -> None:
         """One sender at a time, in the order in which they came. The lock alone does not tell that
         somebody waits: it is free from when one has left until the next has woken up."""
         if self._lock is None:
             self._lock = asyncio.Lock()
         self._turns += 1
         try:
-            async with self._lock:
-                yield
-        finally:
+            await self._lock.acquire()
+        except BaseException:
             self._turns -= 1
+            raise
+
+    def _leave_turn(self) -> None:
+        assert self._lock is not None
+        self._lock.release()
+        self._turns -= 1
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        await self._take_turn()
+        try:
+            yield
+        finally:
+            self._leave_turn()
 
     async def send_part(self, part: Part) -> None:
         """Sends a piece of a message that goes on."""

@@ -216,7 +216,8 @@ class TopicReader(Changing):
         if connection is not None:
             connection.end_id(ident)
         error.address = self.topic
-        if error.reason == "draining" and connection is not None and connection.is_draining:
+        is_waiting = connection is not None and not connection.is_drained
+        if error.reason == "draining" and is_waiting:
             self._ident = 0  # The connection closes soon, and the next one takes it.
         else:
             self.end(error)
