@@ -95,7 +95,7 @@ test('a private sidecar', async () => {
 });
 
 test('every block is run here', () => {
-  assert.equal(blocks.length, 10);
+  assert.equal(blocks.length, 11);
 });
 
 test('signals, and an agent that finishes its reply behind an interrupt', async () => {
@@ -139,4 +139,15 @@ test('signals, and an agent that finishes its reply behind an interrupt', async 
     if (thoughts.push(thought) === 1) await reply.interrupt('be brief');
   }
   assert.deepEqual(thoughts, ['why?', 'in short: be brief']);
+});
+
+test('a run that is read beside whoever began it', async () => {
+  const novelist = async function* novelist(what) {
+    yield* what.split(' ');
+  };
+  const registration = await client.register('novelist', novelist);
+  assert.deepEqual(await run("client.attach('novel-1')", { client }), [
+    'a', 'novel', 'novel-1 ended 3', 'not_running',
+  ]);
+  await registration.close();
 });
