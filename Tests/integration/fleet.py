@@ -169,6 +169,9 @@ class Peer:
     def host_all(self) -> None:
         for agent in CANNED:
             self.register(self.named(agent), agent)
+        if self.language in languages_with("splices"):
+            for agent in ("delegate", "hand_over"):
+                self.register(self.named(agent), agent)
 
     def called(self, address: str) -> Fields:
         """The next call to a scripted agent's address."""
