@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from fake_sidecar import FakeSidecar, Peer, aio, answer, bounded, entered, registered, until
 
-from coagent_client import AgentError, Client, Context, DeadlineExceededError, connect
+from coagent_client import (
+    AgentError,
+    Client,
+    Context,
+    DeadlineExceededError,
+    Subscription,
+    UnavailableError,
+    connect,
+)
 
 pytestmark = pytest.mark.usefixtures("quick_backoff")
 
@@ -167,6 +175,12 @@ async def test_children_of_a_call_in_flight_go_where_it_came_from() -> None:
         await client.aclose()
 
 
+async def _subscribed(client: Client, peer: Peer) -> Subscription:
+    reading = client.subscribe("t")
+    peer.send({"op": "ok", "id": (await peer.next("subscribe"))["id"]})
+    return await bounded(reading.ready())
+
+
 @aio
 async def test_one_that_its_operator_drained_is_refused_and_serves_what_it_has() -> None:
     go_on = asyncio.Event()
@@ -177,13 +191,21 @@ async def test_one_that_its_operator_drained_is_refused_and_serves_what_it_has()
 
     async with FakeSidecar() as sidecar:
         client = connect(sidecar.url, repeats=0)
-        client.register("agent", agent)
+        registration = client.register("agent", agent)
         peer = await entered(sidecar, client)
         await registered(peer, "agent")
         serving = asyncio.ensure_future(client.serve())
+        reading = await _subscribed(client, peer)
+        watching = asyncio.ensure_future(anext(client.watch()))
+        watch = (await peer.next("call"))["id"]
         call = peer.call("agent")
         peer.send({"op": "goodbye", "reason": "drained", "timeout_ms": 10_000})
-        await peer.nothing()
+        shutdown = {"code": "unavailable", "reason": "shutdown"}
+        peer.send({"op": "error", "id": watch, **shutdown})
+        for ended in (anext(reading), watching):
+            with pytest.raises(UnavailableError):
+                await bounded(ended)
+        assert not registration.is_registered
         for verb, op in VERBS:  # There is no next connection to wait for.
             work = asyncio.ensure_future(verb(client))
             got = await peer.next(op)

@@ -323,6 +323,11 @@ class Client(RunVerbs):
             log.warning("the operator has drained this client: it hosts nothing any more")
             connection.is_drained = True
             self._drained.set()
+            error = UnavailableError("the operator has drained this client", reason="draining")
+            for registration in self._registrations:
+                registration.withdrawn(error)
+            for reader in list(self._readers):
+                reader.end(error)
         else:
             log.info("the sidecar takes no new calls")
             connection.is_draining = True

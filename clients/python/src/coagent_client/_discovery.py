@@ -77,7 +77,8 @@ class Watch:
                 self._revision = change.revision
                 return change
             except UnavailableError:
-                await self._client.wait_connected()
+                if (await self._client.wait_connected()).is_drained:
+                    raise
                 # A sidecar that does not know all that came since answers with a snapshot.
                 self._reader = self._open(self._revision)
 

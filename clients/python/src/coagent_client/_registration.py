@@ -204,6 +204,15 @@ class Registration:
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
 
+    def withdrawn(self, error: AgentError) -> None:
+        """It has ended without an answer: a connection that comes later takes it."""
+        if self._connection is not None:
+            self._connection.end_id(self._ident)
+        self._ident = 0
+        self._client.hosting.remove(self)
+        self.error = error
+        self._answer()
+
     def failed(self, error: AgentError) -> None:
         """The client has ended for good."""
         if not self._is_answered:
