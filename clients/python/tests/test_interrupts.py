@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from fake_sidecar import BOUND_S, Peer, aio, answered, bounded, failed, hosting
@@ -198,6 +199,22 @@ async def test_calls_that_it_waits_for_end_but_not_those_it_detached() -> None:
         peer.send({"op": "data", "id": apart, "end": True}, b'"kept"')
         assert await answered(peer, call) == ["kept"]
         assert seen == ["interrupted"]
+
+
+@aio
+async def test_a_reply_that_is_copied_ends_with_what_it_copies() -> None:
+    async def front(context: Context) -> Any:
+        return context.stream("back")
+
+    async with hosting(front=front) as (_, peer):
+        call = peer.call("front")
+        child = (await peer.next("call"))["id"]
+        peer.send({"op": "data", "id": child}, b"1")
+        assert (await peer.next("data")).content == b"1"
+        ident = peer.signal("interrupt", call=call)
+        assert await peer.next() == {"op": "cancel", "id": child, "reason": "interrupted"}
+        assert await peer.next() == {"op": "ok", "id": ident}
+        assert (await failed(peer, call))["reason"] == "interrupted"
 
 
 @aio

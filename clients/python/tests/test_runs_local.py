@@ -166,4 +166,6 @@ def test_scripts_read_runs_too() -> None:
         client.register("count", count)
         assert client.call("count", 3, run="r1", collect="list") == [0, 1, 2]
         assert list(client.attach("r1")) == [0, 1, 2]
+        assert client.attach("r1").whole("last") == 2
+        assert client.describe_run("r1").state == "ended"
         assert [run.name for run in client.runs()] == ["r1"]

@@ -190,6 +190,8 @@ class HostedCall:
         if stage == AFTER:
             if self.later is not None:
                 self.fail(interrupted)
+            else:
+                self._end_children()  # Whose reply is copied, perhaps.
             return
         if self.interruptible:
             self.interruptible[-1].interrupt()

@@ -53,14 +53,14 @@ class Signalled:
         call = connection.open.get(fields.get("call", 0))
         running: list[Awaitable[Any]] = []
         try:
-            if isinstance(call, HostedCall):
+            if isinstance(call, HostedCall) and not call.is_stopping:
                 if fields.get("name") == "interrupt":
                     self._interrupt(call, fields, content)
                 else:
                     running = self._to_call(call, fields, content)
             elif "call" not in fields:
                 running = self._to_agent(fields, content)
-            # Else the call ended while the signal was on its way.
+            # Else the call ended, or was cancelled, while the signal was on its way.
         except Exception as error:
             _answer(connection, ident, error)
             return

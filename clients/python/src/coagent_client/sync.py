@@ -24,6 +24,7 @@ from . import _client, _local, _registration, _reply
 from ._content import Message
 from ._discovery import AgentCard, Change
 from ._receiving import MessageReader
+from ._reply import Collect
 from ._runs import Run
 from ._topics import Subscription, TopicMessage
 
@@ -131,9 +132,9 @@ class Reply(Generic[T]):
         """As `coagent_client.Reply.parts`."""
         return _each(self._loop, self._loop.run(_soon(self._reply.parts)))
 
-    def whole(self) -> Any:
-        """One value: None, the value, texts joined, else a list."""
-        return self._loop.run(self._reply.whole())
+    def whole(self, collect: Collect | None = None) -> Any:
+        """One value: None, the value, texts joined, else a list; or as `collect` says."""
+        return self._loop.run(self._reply.whole(collect))
 
     def interrupt(self, payload: object = None, **options: Any) -> None:
         """As `coagent_client.Reply.interrupt`."""
@@ -267,6 +268,10 @@ class Client:
     def runs(self, **options: Any) -> list[Run]:
         """As `coagent_client.Client.runs`."""
         return self._running.run(self._client.runs(**options))
+
+    def describe_run(self, run: str, **options: Any) -> Run:
+        """As `coagent_client.Client.describe_run`."""
+        return self._running.run(self._client.describe_run(run, **options))
 
     def signal(
         self, to: str | None = None, name: str = "", payload: object = None, **options: Any
