@@ -44,6 +44,9 @@ public final class Call: Sendable {
     if !inbox.isFinished { cancel() }
   }
 
+  /// Whether its end has come; what came before may still be unread.
+  public var hasEnded: Bool { inbox.isFinished }
+
   /// Ends the call and what it gave rise to. A call that is over stays as it is.
   public func cancel() {
     let isFirst = isOver.withLock { isOver in

@@ -10,21 +10,21 @@ struct CallAgent: AsyncParsableCommand {
   @Flag(help: "Print replies as they come.")
   var stream = false
 
+  @OptionGroup var keeping: Keeping
+
   @Option(help: "How long to wait: 5, 200ms, 2m; 0 for ever. 30 s unless streaming.")
   var timeout: Time?
 
   @OptionGroup var reach: Reach
 
   func run() async throws {
-    if stream || asking.showing.chat {
-      try await asking.stream(timeout: timeout, reach: reach)
+    if stream || asking.showing.chat || keeping.detach {
+      try await asking.stream(timeout: timeout, keeping, reach)
       return
     }
     let (message, trace) = try asking.content.message()
     var printer = try asking.showing.printer()
-    var options = CallOptions()
-    options.timeout = timeout.map(\.limit) ?? .seconds(30)
-    options.trace = trace
+    let options = keeping.options(timeout: timeout.map(\.limit) ?? .seconds(30), trace: trace)
     let reply = try await reach.reply(asking.address, message, options)
     if reply.messages.count == 1 {
       printer.show(reply.messages[0])
@@ -67,6 +67,7 @@ struct StreamAgent: AsyncParsableCommand {
     commandName: "stream", abstract: "Call an agent and print its replies as they come.")
 
   @OptionGroup var asking: Asking
+  @OptionGroup var keeping: Keeping
 
   @Option(help: "How long it may take: 5, 200ms, 2m. For ever unless given.")
   var timeout: Time?
@@ -74,7 +75,7 @@ struct StreamAgent: AsyncParsableCommand {
   @OptionGroup var reach: Reach
 
   func run() async throws {
-    try await asking.stream(timeout: timeout, reach: reach)
+    try await asking.stream(timeout: timeout, keeping, reach)
   }
 }
 
@@ -86,15 +87,14 @@ struct Asking: ParsableArguments {
   @OptionGroup var content: Sending
   @OptionGroup var showing: Showing
 
-  /// Prints the replies as they come.
-  func stream(timeout: Time?, reach: Reach) async throws {
+  /// Prints the replies as they come, or leaves them to the run.
+  func stream(timeout: Time?, _ keeping: Keeping, _ reach: Reach) async throws {
     let (message, trace) = try content.message()
     let printer = try showing.printer()
-    var options = CallOptions()
-    options.timeout = timeout?.limit
-    options.trace = trace
-    let (address, call) = (address, options)
-    try await reach.run { client in
+    let (address, call) = (address, keeping.options(timeout: timeout?.limit ?? nil, trace: trace))
+    if keeping.detach { return try await reach.leave(address, message, call) }
+    // A run is read on over a lost connection.
+    try await reach.run(reconnects: keeping.run != nil) { client in
       let replies = Replies { try await client.open(address, message, options: call) }
       try await replies.print(with: printer)
     }
