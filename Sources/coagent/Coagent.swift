@@ -107,6 +107,8 @@ struct Complaint: Error {
     case "bad_token": "Give the token with --token-file, COAGENT_TOKEN or COAGENT_TOKEN_FILE."
     case "unknown_agent": "See who is there with: coagent ls -r"
     case "no_replica": "It was registered a moment ago, and may come back: try again."
+    case "unknown_run": "See which are kept with: coagent ps --runs"
+    case "truncated": "What is older is not kept any more: --from where it is, or tail."
     case "deadline": "Give it more time with --timeout."
     default: nil
     }
