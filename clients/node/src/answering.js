@@ -65,8 +65,8 @@ export class Yielding {
         }
         this.#isStanding = true;
         checkReply(this.#call, value);
-        if (typeof value === 'object' && value !== null) await this.#sendObject(value);
-        else await this.#sendMessage(value);
+        const sent = this.#send(value);
+        if (sent !== undefined) await sent;
         // Others have a turn, however fast this one yields.
         if (count % ITEMS_PER_TURN === 0) await nextTurn();
       }
@@ -108,27 +108,32 @@ export class Yielding {
     return raise.call(this.#iterator, interrupted);
   }
 
-  /** @param {any} value */
-  async #sendMessage(value) {
+  /**
+   * Sends one value; what it returns is to be waited for, if anything is.
+   *
+   * @param {any} value
+   * @returns {Promise<void> | undefined}
+   */
+  #send(value) {
+    const sending = this.#sending;
+    if (typeof value === 'object' && value !== null) {
+      if (value instanceof Part) {
+        return sending.trySendPart(value) ? undefined : sending.sendPart(value);
+      }
+      if (value instanceof Message && value.error !== undefined) {
+        return sending.sendError(value.error);
+      }
+      if (value instanceof Reply) return this.#pass(value, {});
+      if (value instanceof OutOfOrder) return this.#sendUnordered(value.value);
+    }
     const message = encode(value);
-    if (!this.#sending.trySend(message, false)) await this.#sending.send(message);
+    return sending.trySend(message, false) ? undefined : sending.send(message);
   }
 
-  /** @param {object} value */
-  async #sendObject(value) {
-    const sending = this.#sending;
-    if (value instanceof Part) {
-      if (!sending.trySendPart(value)) await sending.sendPart(value);
-    } else if (value instanceof Message && value.error !== undefined) {
-      await sending.sendError(value.error);
-    } else if (value instanceof Reply) {
-      await this.#pass(value, {});
-    } else if (value instanceof OutOfOrder) {
-      if (value.value instanceof Reply) await this.#pass(value.value, { isUnordered: true });
-      else await sending.sendUnordered(encode(value.value));
-    } else {
-      await this.#sendMessage(value);
-    }
+  /** @param {any} value */
+  async #sendUnordered(value) {
+    if (value instanceof Reply) await this.#pass(value, { isUnordered: true });
+    else await this.#sending.sendUnordered(encode(value));
   }
 
   /**
