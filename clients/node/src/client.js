@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { onAbort } from './abort-signals.js';
-import { checkName, defaultToken, defaultUrl, parseUrl } from './address.js';
+import { checkName, defaultToken, parseUrl } from './address.js';
 import { Connection } from './connection.js';
 import { currentCall, inContext } from './context.js';
 import './disposal.js';
@@ -300,7 +300,10 @@ export class Client extends Steering {
     },
     drained: (connection, timeoutMs) => {
       this.#log('the operator has drained this client: it hosts nothing any more');
-      for (const each of this.#registrations) each.onLost();
+      const words = { reason: 'draining' };
+      const error = new UnavailableError('the operator has drained this client', words);
+      for (const each of this.#registrations) each.drained(error);
+      for (const reader of [...this.readers]) reader.end(error);
       this.#hosting.idle(timeoutMs || DRAIN_MS).then(() => {
         if (connection !== this.connection) return;
         this.#isDrained = true;
@@ -375,22 +378,6 @@ export class Client extends Steering {
     this.#waiters = [];
     for (const waiter of waiters) waiter();
   }
-}
-
-/**
- * Connects to the sidecar at a url (`unix:/path`, `tcp://host:port`); without one: `COAGENT_URL`,
- * else the default socket. Throws UnavailableError if nobody listens, or what the sidecar says
- * against it.
- *
- * @param {string | ConnectOptions} [url]
- * @param {ConnectOptions} [options]
- * @returns {Promise<Client>}
- */
-export async function connect(url, options = {}) {
-  if (typeof url === 'object') return connect(undefined, url);
-  const client = new Client(url ?? defaultUrl(), options);
-  await client.start(options.signal);
-  return client;
 }
 
 /** @param {AbortSignal} signal */

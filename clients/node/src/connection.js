@@ -59,6 +59,8 @@ export class Connection {
     this.features = [];
     /** The sidecar takes no new calls here. */
     this.isDraining = false;
+    /** It takes none for good, and stays: its operator drained it. */
+    this.isDrained = false;
     /** @type {AgentError | undefined} Why it ended. */
     this.error = undefined;
     this.contentBytesMax = CONTENT_BYTES_MAX;
@@ -309,8 +311,9 @@ export class Connection {
       case 'welcome':
         return this.#onWelcome(header);
       case 'goodbye':
-        if (header.reason === 'drained') this.#owner.drained(this, header.timeoutMs);
-        else this.isDraining = true;
+        this.isDrained = header.reason === 'drained';
+        this.isDraining = !this.isDrained;
+        if (this.isDrained) this.#owner.drained(this, header.timeoutMs);
         return undefined;
       default:
         return undefined; // Of a later version.

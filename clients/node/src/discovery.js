@@ -98,7 +98,8 @@ export class Watch {
         this.#reader = undefined;
       } catch (error) {
         if (!(error instanceof UnavailableError)) throw error;
-        await this.#client.connected(this.#options.signal);
+        const connection = await this.#client.connected(this.#options.signal);
+        if (connection.isDrained) throw error;
         // A sidecar that does not know all that came since answers with a snapshot.
         if (this.#reader !== undefined) this.#reader = this.#open();
       }

@@ -28,7 +28,8 @@
 /** @typedef {import('./schema.js').Validate} Validate */
 /** @typedef {import('./signalling.js').Target} Target */
 
-export { connect, Client } from './client.js';
+export { Client } from './client.js';
+export { connect } from './connect.js';
 export { Message, Part } from './content.js';
 export { Context, currentContext } from './context.js';
 export { Delegated, outOfOrder } from './delegating.js';

@@ -254,6 +254,21 @@ export class Registration {
     if (!this.#isWanted) this.#wake();
   }
 
+  /**
+   * The operator drained the connection, which stays: it has ended without an answer, and a
+   * connection that comes later takes it.
+   *
+   * @internal
+   * @param {AgentError} error
+   */
+  drained(error) {
+    this.#connection?.open.delete(this.#id);
+    this.#id = 0;
+    this.#registrar.withdrawn(this);
+    this.error = error;
+    this.#answered();
+  }
+
   #answered() {
     this.#isAnswered = true;
     this.#wake();

@@ -135,6 +135,7 @@ test('a client that its operator drains serves until it is done with what it han
     peer.send(DRAINED);
     await peer.nothing();
     assert.equal(registration.isRegistered, false);
+    assert.equal(registration.error.reason, 'draining');
     await bounded(registration.close());
     gate.resolve('done');
     assert.deepEqual(await peer.reply(id), ['done']);
@@ -156,5 +157,20 @@ test('a connection that was drained is not waited for: what is refused is refuse
       peer.send({ ...DRAINING, retry: false, id });
       await failing;
     }
+  });
+});
+
+test('who reads a topic, or watches, is told of it', async () => {
+  await linked(async (client, peer) => {
+    const subscribing = client.subscribe('a');
+    peer.send({ op: 'ok', id: (await peer.next('subscribe')).id });
+    const reading = failure((await bounded(subscribing)).next(), UnavailableError, 'draining');
+    const watch = client.watch('b');
+    const watching = failure(watch.next(), UnavailableError, 'shutdown');
+    const { id } = await peer.next('call');
+    peer.send(DRAINED);
+    peer.send({ op: 'error', id, code: 'unavailable', reason: 'shutdown' });
+    await reading;
+    await watching;
   });
 });

@@ -1,13 +1,3 @@
-/**
- * Connects to the sidecar at a url (`unix:/path`, `tcp://host:port`); without one: `COAGENT_URL`,
- * else the default socket. Throws UnavailableError if nobody listens, or what the sidecar says
- * against it.
- *
- * @param {string | ConnectOptions} [url]
- * @param {ConnectOptions} [options]
- * @returns {Promise<Client>}
- */
-export function connect(url?: string | import("./options.js").ConnectOptions | undefined, options?: import("./options.js").ConnectOptions | undefined): Promise<Client>;
 /** Connected by `connect`. A connection that is lost is made again, agents included. */
 export class Client extends Steering {
     /**

@@ -26,6 +26,8 @@ export class Connection {
     features: ReadonlyArray<string>;
     /** The sidecar takes no new calls here. */
     isDraining: boolean;
+    /** It takes none for good, and stays: its operator drained it. */
+    isDrained: boolean;
     /** @type {AgentError | undefined} Why it ended. */
     error: AgentError | undefined;
     contentBytesMax: number;

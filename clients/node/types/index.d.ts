@@ -1,3 +1,5 @@
+export { Client } from "./client.js";
+export { connect } from "./connect.js";
 export { Watch } from "./discovery.js";
 export { Registration } from "./registration.js";
 export { Signal } from "./signals.js";
@@ -29,7 +31,6 @@ export type Run = import('./runs.js').Run;
 export type Schema = import('./schema.js').Schema;
 export type Validate = import('./schema.js').Validate;
 export type Target = import('./signalling.js').Target;
-export { connect, Client } from "./client.js";
 export { Message, Part } from "./content.js";
 export { Context, currentContext } from "./context.js";
 export { Delegated, outOfOrder } from "./delegating.js";

@@ -89,6 +89,14 @@ export class Registration {
     onError(error: AgentError): void;
     /** @internal */
     onLost(): void;
+    /**
+     * The operator drained the connection, which stays: it has ended without an answer, and a
+     * connection that comes later takes it.
+     *
+     * @internal
+     * @param {AgentError} error
+     */
+    drained(error: AgentError): void;
     /** @returns {Promise<void>} As `close`. */
     [Symbol.asyncDispose](): Promise<void>;
     #private;
