@@ -22,8 +22,8 @@ struct Coagent: AsyncParsableCommand {
     version: ClientOptions.version,
     subcommands: [
       List.self, Describe.self, Watch.self, CallAgent.self, StreamAgent.self, Chat.self,
-      SendMessage.self, Publish.self, Subscribe.self, Processes.self, Attach.self, Tail.self, Remove.self, Stats.self,
-      Ping.self, Bench.self, Doctor.self, Completion.self,
+      SendMessage.self, Publish.self, Subscribe.self, Processes.self, Attach.self, Tail.self,
+      Remove.self, Stats.self, Ping.self, Bench.self, Doctor.self, Completion.self,
     ],
     defaultSubcommand: CallAgent.self)
 

@@ -59,7 +59,7 @@ class Service:
 @contextmanager
 def service(plan: Plan, folder: Path, tcp: bool = False) -> Iterator[Service]:
     """With ``tcp`` the host and the callers come over loopback, else over the Unix socket."""
-    with Daemon(plan.binaries, folder, tcp) as daemon:
+    with Daemon(plan.binaries, folder, tcp=tcp) as daemon:
         address = ["--url", daemon.url]
         if tcp:
             address = ["--url", daemon.tcp_url, "--token", Daemon.TOKEN]

@@ -171,11 +171,11 @@ class Daemon(Child):
 
     TOKEN = "bench-token-for-loopback-only"
 
-    def __init__(self, binaries: Path, folder: Path, tcp: bool = False):
+    def __init__(self, binaries: Path, folder: Path, *options: str, tcp: bool = False):
         self.path = str(folder / f"coagentd-{time.monotonic_ns()}.sock")
         self.url = f"unix:{self.path}"
         command: list[str | Path] = [binaries / "coagentd", "--listen", self.url]
-        command += ["--log-level", "error"]
+        command += ["--log-level", "error", *options]
         self.tcp_url = ""
         if tcp:
             self.tcp_url = f"tcp://127.0.0.1:{free_port()}"
