@@ -180,7 +180,7 @@ test('a run is read by many, early and late, and again', async () => {
   await failure(client.attach('nobody').value(), NotFoundError, 'unknown_run');
 });
 
-test('a detached run goes on without readers, and is interrupted and cancelled by name', async () => {
+test('a detached run goes on without readers, and is steered by its name', async () => {
   const name = await registered(async function* work(_, { signal, cancelSignal }) {
     const told = (on) => new Promise((resolve) => {
       on.addEventListener('abort', () => resolve(on.reason));

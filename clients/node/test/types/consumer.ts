@@ -98,7 +98,8 @@ export async function main(signal: AbortSignal): Promise<void> {
     yield outOfOrder('urgent');
     return context.delegate('summary', text);
   });
-  const all: unknown[] = await client.call('back', 'x', { run: 'r', detach: true, collect: 'list' });
+  const asRun = { run: 'r', detach: true, collect: 'list' } as const;
+  const all: unknown[] = await client.call('back', 'x', asRun);
   for await (const word of client.attach('r', { from: all.length, timeoutMs: 1000 })) tellRun(word);
   const runs: Run[] = await client.runs({ state: 'ended', signal });
   tellRun(runs[0].endedMs?.toFixed() ?? (await client.describeRun('r')).name);
