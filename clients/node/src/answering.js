@@ -163,8 +163,11 @@ export class Yielding {
         else await sending.send(encode(message));
       }
     } catch (error) {
-      const isIts = error === reply.error && !(error instanceof Interrupted);
-      if (isEnd || !isIts) throw error;
+      if (isEnd || error !== reply.error) throw error;
+      if (error instanceof Interrupted) {
+        if (this.#interrupted === undefined) throw error;
+        return; // It is thrown where the agent stands, which may go on.
+      }
       await sending.sendError(/** @type {import('./errors.js').AgentError} */ (error));
     } finally {
       this.#copied = undefined;

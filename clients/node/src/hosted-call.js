@@ -45,6 +45,8 @@ export class HostedCall {
   #cancelAbort;
   /** @type {Set<OwnCall> | undefined} The calls that are made for this one. */
   #children;
+  /** The user's code has begun. */
+  #isRunning = false;
   /** Interrupts are told to a hook, and disturb nothing. */
   #isBeside = false;
 
@@ -72,8 +74,6 @@ export class HostedCall {
     this.operation = undefined;
     /** @type {Session | undefined} */
     this.session = undefined;
-    /** The user's code has begun. */
-    this.isRunning = false;
     /** @type {Interrupted | undefined} The newest interruption. */
     this.interrupted = undefined;
     this.isEnded = false;
@@ -91,6 +91,12 @@ export class HostedCall {
   get timeLeftMs() {
     if (this.#arrivedAt === 0) return undefined;
     return this.header.timeoutMs - (performance.now() - this.#arrivedAt);
+  }
+
+  /** The user's code begins; throws where it is too late for that. */
+  beginRunning() {
+    if (this.#stopped !== undefined) throw this.#stopped;
+    this.#isRunning = true;
   }
 
   /** Aborted by a cancel and by an interrupt. */
@@ -208,7 +214,7 @@ export class HostedCall {
     if (hook !== undefined) {
       this.#isBeside = true;
       this.#tell(hook, interrupted);
-    } else if (!this.isRunning) {
+    } else if (!this.#isRunning) {
       this.#stop(interrupted);
     } else if (isFirst) {
       this.#abort?.abort(interrupted);

@@ -134,7 +134,7 @@ function handle(call, operation, argument) {
  * @returns {unknown}
  */
 function work(call, operation, instance, value) {
-  call.isRunning = true;
+  call.beginRunning();
   return operation.work.call(instance, value, call.context);
 }
 

@@ -123,6 +123,58 @@ test('a generator that lets it through ends aborted, and runs its finally', asyn
   });
 });
 
+test('a generator gets it where a copied stream stands', async () => {
+  const agent = async function* agent(_, context) {
+    try {
+      yield context.stream('b');
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+      yield `in short: ${error.payload}`;
+    }
+  };
+  await hosting({ a: agent }, async (peer) => {
+    const id = peer.call('a');
+    const child = await peer.next('call');
+    peer.send({ op: 'data', id: child.id, ...TEXT }, 'one');
+    assert.equal(`${(await peer.next('data')).content}`, 'one');
+    await interrupt(peer, id, 'x');
+    assert.equal((await peer.next('cancel')).id, child.id);
+    assert.deepEqual(await peer.reply(id), ['in short: x']);
+  });
+});
+
+test('a returned stream that is copied ends with it', async () => {
+  await hosting({ a: (_, context) => context.stream('b') }, async (peer) => {
+    const id = peer.call('a');
+    const child = await peer.next('call');
+    await interrupt(peer, id);
+    assert.equal((await peer.next('cancel')).id, child.id);
+    assert.equal((await peer.next('error')).reason, 'interrupted');
+  });
+});
+
+test('a call whose instance is still being made ends aborted, and is not run', async () => {
+  const gate = deferred();
+  class Slow {
+    static operations = { work: {} };
+
+    work() {
+      assert.fail('it was run');
+    }
+  }
+  const make = async () => {
+    await gate.promise;
+    return new Slow();
+  };
+  await hosting({ a: [Slow, { make }] }, async (peer) => {
+    const id = peer.call('a:s');
+    await interrupt(peer, id);
+    await peer.nothing();
+    gate.resolve();
+    assert.equal((await peer.next('error')).reason, 'interrupted');
+  });
+});
+
 test('another run of the same agent goes on untouched', async () => {
   const agent = async (name, { signal }) => {
     await delay(60_000, undefined, { signal }).catch(() => {});

@@ -22,8 +22,6 @@ export class HostedCall {
     operation: Operation | undefined;
     /** @type {Session | undefined} */
     session: Session | undefined;
-    /** The user's code has begun. */
-    isRunning: boolean;
     /** @type {Interrupted | undefined} The newest interruption. */
     interrupted: Interrupted | undefined;
     isEnded: boolean;
@@ -34,6 +32,8 @@ export class HostedCall {
      */
     get inputValue(): (header: Header, content: Kept) => any;
     get timeLeftMs(): number | undefined;
+    /** The user's code begins; throws where it is too late for that. */
+    beginRunning(): void;
     /** Aborted by a cancel and by an interrupt. */
     get signal(): AbortSignal;
     /** Aborted by a cancel. */
