@@ -26,6 +26,8 @@ public final class Client: Sendable {
     var nextTicket: UInt64 = 0
     var reconnecting: Task<Void, Never>?
     var ended: [CheckedContinuation<Void, Never>] = []
+    /// The operator has drained the connection, and nothing is handled any more.
+    var hasServed = false
   }
 
   /// Where the sidecar is: `unix:/path` or `tcp://host:port`.
@@ -124,13 +126,14 @@ public final class Client: Sendable {
     alarm.cancel()
   }
 
-  /// Waits until the client is closed, or will not be connected again; throws why then.
+  /// Waits until the client is closed, or will not be connected again; throws why then. Or until
+  /// the operator has drained its connection, and its agents have finished what they had.
   public func serve() async throws {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let isOver = state.withLock { state in
           if case .closed = state.phase { return true }
-          if Task.isCancelled { return true }
+          if Task.isCancelled || state.hasServed { return true }
           state.ended.append(continuation)
           return false
         }
@@ -147,6 +150,16 @@ public final class Client: Sendable {
     if case .closed(let error) = state.withLock({ $0.phase }), error.code != .unavailable {
       throw error
     }
+  }
+
+  /// Whoever serves is done.
+  func endServing() {
+    let ended = state.withLock { state in
+      state.hasServed = true
+      defer { state.ended = [] }
+      return state.ended
+    }
+    for waiter in ended { waiter.resume() }
   }
 
   /// For a program that only hosts: serves until SIGINT or SIGTERM, then drains.

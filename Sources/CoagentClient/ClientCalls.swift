@@ -45,6 +45,10 @@ extension Client: Caller {
     let opened = Call(
       address: to, inbox: inbox, outlet: options.hasInput ? outlet : nil,
       hasInput: call.hasInput, carried: lane, sent: { try await sent?.value() },
+      signal: { [weak self] name, payload in
+        guard let self else { throw Self.lost }
+        try await self.signal(lane, name, payload)
+      },
       endInput: endInput, cancel: { lane.cancel() })
     if let long, let outlet {
       let isLast = !options.hasInput
@@ -53,6 +57,7 @@ extension Client: Caller {
         sent?.give(nil)
       }
     }
+    if !options.isDetached { parent(options)?.made(opened) }
     try await written?.value()
     return opened
   }

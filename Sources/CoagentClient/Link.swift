@@ -38,6 +38,8 @@ final class Link {
   /// How many answers a registration and its topics still wait for.
   var unfed: [UInt64: Int] = [:]
   var pings: [Answer] = []
+  /// Signals that are being given, by call or address: the last, and how many.
+  var signalLines: [String: (last: Task<Void, Never>, count: Int)] = [:]
   var hosted: [UInt64: HostedRun] = [:]
   let agents: AgentTable
 
@@ -220,7 +222,9 @@ final class Link {
     case .inputEnded(let id): hosted[id]?.inbox?.finish()
     case .cancelled(let id, let reason): cancelHosted(id, reason)
     case .close(let id, let address, let reason): closeSession(id, address, reason)
-    case .goodbye: onGoodbye()
+    case .signalled(let signal): signalled(signal)
+    case .goodbye(let reason, _):
+      if reason == "drained" { drained() } else { onGoodbye() }
     case .down(let failure): fall(AgentError(failure))
     }
   }
@@ -319,6 +323,19 @@ final class Link {
     perform()
     machine.lost("the client closed the connection", into: &events)
     handleEvents()
+  }
+
+  /// The operator wants the client's program to end: its agents get nothing new, and when none of
+  /// them handles a call any more, there is nothing to serve.
+  private func drained() {
+    let agents = agents
+    Task { [weak self] in
+      while let runs = self?.runs, !runs.isEmpty {
+        for run in runs { await run.value }
+        await Task.yield()
+      }
+      agents.client?.endServing()
+    }
   }
 
   /// Says goodbye, so that nothing new comes.

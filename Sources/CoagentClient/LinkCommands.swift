@@ -46,6 +46,8 @@ extension Link {
     case .register(let agent, let answer): register(agent, answer)
     case .publish(let publication, let answer): publish(publication, answer)
     case .subscribe(let reader, let lane, let answer): subscribe(reader, lane, answer)
+    case .signal(let command, let answer): signal(command, answer)
+    case .signalled(let key, let id, let error): signalGiven(key, id, error)
     case .cancel(let lane): machine.cancel(lane.id)
     case .input(let lane, let piece): machine.write(piece, on: lane.id)
     case .endInput(let lane): machine.end(lane.id)
@@ -69,10 +71,11 @@ extension Link {
       ends.inbox.finish(error)
       ends.written?.give(error)
     case .goOn(let cut): onCut(cut)
-    case .send(_, let answer), .publish(_, let answer): answer?.give(error)
+    case .send(_, let answer), .publish(_, let answer), .signal(_, let answer): answer?.give(error)
     case .register(_, let answer), .ping(let answer), .subscribe(_, _, let answer):
       answer.give(error)
-    case .cancel, .input, .endInput, .consumedReplies, .reply, .consumedInput, .finish, .closed,
+    case .cancel, .signalled, .input, .endInput, .consumedReplies, .reply, .consumedInput, .finish,
+      .closed,
       .leave:
       break
     }

@@ -9,6 +9,8 @@ struct HostedRun {
   let outlet: Outlet
   let task: Task<Void, Never>
   let host: AgentHost
+  let place: AgentHost.Place
+  let context: AgentContext
 }
 
 /// The calls that come to this link's agents.
@@ -45,7 +47,9 @@ extension Link {
       outlet.close(AgentError(.cancelled, "the call is over"))
       mailbox.post(.finish(id, error))
     }
-    hosted[id] = HostedRun(inbox: inbox, outlet: outlet, task: task, host: host)
+    context.begin { task.cancel() }
+    hosted[id] = HostedRun(
+      inbox: inbox, outlet: outlet, task: task, host: host, place: place, context: context)
   }
 
   private static func inputInbox(_ call: IncomingCall, _ mailbox: Mailbox) -> Inbox {

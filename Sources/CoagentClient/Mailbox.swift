@@ -51,6 +51,9 @@ enum Command: Sendable {
   case register(RegisteredAgent, Answer)
   case publish(OutgoingPublication, Answer?)
   case subscribe(TopicReader, Lane, Answer)
+  case signal(SignalCommand, Answer?)
+  /// A signal has been given to an agent here; the line that it stood in, its id, its answer.
+  case signalled(String, UInt64?, AgentError?)
   case cancel(Lane)
   /// A frame of an own call's input.
   case input(Lane, Piece)

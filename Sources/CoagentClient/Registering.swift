@@ -20,6 +20,8 @@ public struct AgentProfile: Sendable {
   /// The topics, or patterns, that feed it: a message of source `s` comes to its session `s`, as
   /// one that nobody answers.
   public var topics: [String] = []
+  /// What is done when it is signalled, where its own type does not say.
+  public var signals = SignalHooks()
 
   public init() {}
 
@@ -143,7 +145,8 @@ extension Client {
     _ name: String, _ profile: AgentProfile, _ source: AgentSource
   ) async throws -> AgentRegistration {
     let agent = RegisteredAgent(
-      try profile.registration(name), topics: profile.topics, AgentHost(source))
+      try profile.registration(name), topics: profile.topics,
+      AgentHost(source, hooks: profile.signals))
     try agents.add(agent)
     do {
       try await registered(agent)

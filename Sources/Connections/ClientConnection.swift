@@ -39,6 +39,10 @@ public final class ClientConnection {
   var own: [UInt64: OwnCall] = [:]
   var hosted: [UInt64: HostedCall] = [:]
   var closing: Set<UInt64> = []
+  /// Signals that agents here were given and have to answer.
+  var signalled: Set<UInt64> = []
+  /// The optional parts of the protocol that the sidecar knows too.
+  var features: Features = []
   var lastOwnID: UInt64 = 0
   var lastPeerID: UInt64 = 0
   private var contentBytesMax = Limits().contentBytesMax
@@ -71,6 +75,7 @@ public final class ClientConnection {
     writer.string("client", client)
     if let token { writer.string("token", token) }
     if let name { writer.string("name", name) }
+    writer.string("features", Features.all.words)
     writer.finish()
   }
 
@@ -101,6 +106,7 @@ public final class ClientConnection {
     own = [:]
     hosted = [:]
     closing = []
+    signalled = []
     events.append(.down(failure))
   }
 
@@ -150,18 +156,19 @@ public final class ClientConnection {
     case .ping: HeaderWriter.write(out, "pong")
     case .pong: events.append(.pong)
     case .goodbye:
-      phase = .leaving
+      // By its operator's word the connection stays, and the sidecar refuses what is new.
+      if header[.reason].text != "drained" { phase = .leaving }
       let timeoutMs = header[.timeoutMs] ?? UInt64(Limits().goodbyeTimeoutMs)
       events.append(.goodbye(reason: header[.reason].text, timeoutMs: timeoutMs))
     case .error where !header.has(.id): complaint = ClientFailure(header)
-    case .ok, .data, .error, .cancel, .credit, .call, .close:
+    case .ok, .data, .error, .cancel, .credit, .call, .close, .signal:
       guard let id = header[.id] else {
         refuse(.badID, "\(header.operation.word) without an id", into: &events)
         return
       }
       receivedNumbered(id, header, content, into: &events)
     // A later version's operation, which this one can do without.
-    case .missing, .unknown, .hello, .welcome, .register, .send, .publish, .subscribe, .signal:
+    case .missing, .unknown, .hello, .welcome, .register, .send, .publish, .subscribe:
       break
     }
   }
@@ -170,6 +177,7 @@ public final class ClientConnection {
     switch header.operation {
     case .welcome:
       phase = .open
+      features = Features(naming: header[.features])
       contentBytesMax = header[.maxContent].map { Int($0) } ?? contentBytesMax
       heartbeatMs = header[.heartbeatMs] ?? 0
       let welcome = Welcome(
@@ -186,7 +194,8 @@ public final class ClientConnection {
   private func receivedNumbered(
     _ id: UInt64, _ header: Header, _ content: Content, into events: inout [ClientEvent]
   ) {
-    let opens = header.operation == .call || header.operation == .close
+    let opens =
+      header.operation == .call || header.operation == .close || header.operation == .signal
     if opens {
       guard id % 2 == 0, id > lastPeerID else {
         refuse(.badID, "\(header.operation.word) with id \(id) after \(lastPeerID)", into: &events)
@@ -195,6 +204,8 @@ public final class ClientConnection {
       lastPeerID = id
       if header.operation == .call {
         receivedCall(id, header, content, into: &events)
+      } else if header.operation == .signal {
+        receivedSignal(id, header, content, into: &events)
       } else {
         closing.insert(id)
         events.append(.close(id, address: header[.to].text, reason: header[.reason].text))

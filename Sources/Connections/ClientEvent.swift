@@ -27,6 +27,8 @@ public enum ClientEvent: Sendable {
   case cancelled(UInt64, reason: String)
   /// The session is gone: free its instance, then `closed(id)`.
   case close(UInt64, address: String, reason: String)
+  /// A signal for an agent here; to be answered.
+  case signalled(IncomingSignal)
   /// The sidecar takes nothing new from here on and will close within the time.
   case goodbye(reason: String, timeoutMs: UInt64)
   /// The connection is over, and with it all that was open. Comes last, once.

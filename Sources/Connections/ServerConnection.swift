@@ -17,6 +17,8 @@ public struct ServerConnection: Sendable {
     case frame
     /// Answer `pong`.
     case ping
+    /// It has answered a `ping`, and so read what was written before that.
+    case pong
     case nothing
     case goodbye(timeoutMs: UInt64)
     case fault(ConnectionFault)
@@ -81,7 +83,7 @@ public struct ServerConnection: Sendable {
     case .open:
       switch header.operation {
       case .ping: return header.wrongField == nil ? .ping : .frame
-      case .pong: return header.wrongField == nil ? .nothing : .frame
+      case .pong: return header.wrongField == nil ? .pong : .frame
       case .goodbye:
         guard header.wrongField == nil else { return .frame }
         return .goodbye(

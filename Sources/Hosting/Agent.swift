@@ -190,6 +190,7 @@ public struct AgentContext: Sendable {
   public let callID: UInt64
   public let generation: UInt64
   private let life = Locked(Life())
+  let interruption = Interruption()
 
   private struct Life {
     var isOver = false
@@ -262,6 +263,18 @@ extension AgentContext: Caller {
     try checkLife(topic)
     try await Self.$current.withValue(self) {
       try await caller.publish(topic, message, options: options)
+    }
+  }
+
+  public func signal(
+    _ target: SignalTarget, _ name: String, _ payload: Message?, options: SignalOptions
+  ) async throws {
+    switch target {
+    case .address(let address): try checkLife(address)
+    case .run(let run): try checkLife(run)
+    }
+    try await Self.$current.withValue(self) {
+      try await caller.signal(target, name, payload, options: options)
     }
   }
 

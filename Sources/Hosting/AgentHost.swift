@@ -37,7 +37,12 @@ public final class AgentHost: Sendable {
   /// By the bytes of their names: two spellings of one text are two sessions.
   private let sessions = Locked<[[UInt8]: Making]>([:])
 
-  public init(_ source: AgentSource) { self.source = source }
+  let hooks: SignalHooks
+
+  public init(_ source: AgentSource, hooks: SignalHooks = SignalHooks()) {
+    self.source = source
+    self.hooks = hooks
+  }
 
   /// How many sessions have an instance.
   public var sessionCount: Int { sessions.withLock { $0.count } }
@@ -47,10 +52,18 @@ public final class AgentHost: Sendable {
     fileprivate enum Kind: Sendable {
       case shared(any Agent)
       /// A call without session gets an instance of its own.
-      case own(@Sendable (_ session: String?) async throws -> any Agent)
+      case own(Making)
       case session(key: [UInt8], making: Making, dropped: Making?)
     }
     fileprivate let kind: Kind
+
+    /// The instance, once it is made.
+    func agent() async throws -> any Agent {
+      switch kind {
+      case .shared(let agent): agent
+      case .own(let making), .session(_, let making, _): try await making.value
+      }
+    }
   }
 
   /// To be asked in the order in which calls came, before any of them runs: else two first calls of
@@ -61,7 +74,9 @@ public final class AgentHost: Sendable {
     switch source {
     case .shared(let agent): return Place(kind: .shared(agent))
     case .perSession(let make):
-      guard let session = request.session else { return Place(kind: .own(make)) }
+      guard let session = request.session else {
+        return Place(kind: .own(Task { try await Self.activate(nil, make) }))
+      }
       let key = Array(session.utf8)
       return sessions.withLock { sessions in
         let known = sessions[key]
@@ -94,9 +109,20 @@ public final class AgentHost: Sendable {
       if isOwn { await agent.closed(.ended) }
       return nil
     } catch {
-      return AgentError(reporting: error)
+      return context.reported(error)
     }
   }
+
+  /// The one instance of all calls, where there is one.
+  var shared: (any Agent)? {
+    if case .shared(let agent) = source { agent } else { nil }
+  }
+
+  func making(of session: String) -> Task<any Agent, any Error>? {
+    sessions.withLock { $0[Array(session.utf8)] }
+  }
+
+  var allMakings: [Task<any Agent, any Error>] { sessions.withLock { Array($0.values) } }
 
   /// The session is over: takes its instance out of use at once. Calls of it have ended before.
   public func takeInstance(of session: String) -> Instances {
@@ -142,7 +168,7 @@ public final class AgentHost: Sendable {
   private func instance(at place: Place) async throws -> (agent: any Agent, isOwn: Bool) {
     switch place.kind {
     case .shared(let agent): return (agent, false)
-    case .own(let make): return (try await Self.activate(nil, make), true)
+    case .own(let making): return (try await making.value, true)
     case .session(let key, let making, let dropped):
       await Self.free(dropped, .replaced)
       do {

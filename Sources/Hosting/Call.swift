@@ -18,6 +18,7 @@ public final class Call: Sendable {
   private let onCancel: @Sendable () -> Void
   private let isOver = Locked(false)
   private let onSent: @Sendable () async throws -> Void
+  let onSignal: @Sendable (String, Message?) async throws -> Void
 
   /// For whoever carries calls: the two ends, and what to do when the caller has had enough.
   ///
@@ -28,6 +29,9 @@ public final class Call: Sendable {
   public init(
     address: String, inbox: Inbox, outlet: Outlet?, hasInput: Bool, carried: any Sendable = (),
     sent: @escaping @Sendable () async throws -> Void = {},
+    signal: @escaping @Sendable (String, Message?) async throws -> Void = { _, _ in
+      throw AgentError(.noSignals, "who carries the call takes no signals")
+    },
     endInput: @escaping @Sendable () -> Void, cancel: @escaping @Sendable () -> Void
   ) {
     self.address = address
@@ -35,6 +39,7 @@ public final class Call: Sendable {
     self.hasInput = hasInput
     self.carried = carried
     onSent = sent
+    onSignal = signal
     self.outlet = outlet
     self.endInput = endInput
     onCancel = cancel

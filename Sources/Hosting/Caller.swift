@@ -45,7 +45,7 @@ extension Duration {
   public static let unlimited = Duration.seconds(1_000_000_000)
 }
 
-/// Whoever can make calls: a client, or the context of an agent. All verbs stand on these three.
+/// Whoever can make calls: a client, or the context of an agent. All verbs stand on these four.
 public protocol Caller: Sendable {
   /// Opens a call. Without a message, all input is sent later.
   func open(_ to: String, _ message: Message?, options: CallOptions) async throws -> Call
@@ -57,6 +57,11 @@ public protocol Caller: Sendable {
 
   /// Sends a message to everyone who subscribes to a topic.
   func publish(_ topic: String, _ message: Message, options: PublishOptions) async throws
+
+  /// Signals an agent, a session or a run. `acknowledged`: returns when it was answered.
+  func signal(
+    _ target: SignalTarget, _ name: String, _ payload: Message?, options: SignalOptions
+  ) async throws
 }
 
 extension Caller {

@@ -37,6 +37,8 @@ public final class Core {
     var drainedAt: UInt64 = 0
     /// It has been told why it ends.
     var isClosing = false
+    /// What it wrote before it read that the sidecar drains has come.
+    var hasTakenLeave = false
 
     init(_ state: ServerConnection, number: UInt64) {
       self.state = state
@@ -50,6 +52,8 @@ public final class Core {
   private var revision: UInt64
   private var daemon: DaemonAgent!
   private var requestedDrainMs: UInt64?
+  private var isTakingLeave = false
+  private var isLeaveOver = false
 
   public init(
     limits: Limits = Limits(), server: String, tokens: TokenList = TokenList(),
@@ -133,6 +137,7 @@ public final class Core {
     case .frame:
       if let fault = router.receive(connection, header, content) { self.fault(connection, fault) }
     case .ping: write(connection, "pong")
+    case .pong: peer.hasTakenLeave = isTakingLeave
     case .nothing: break
     case .greeted(let greeting): welcome(connection, peer, greeting)
     case .goodbye(let timeoutMs): router.goodbye(connection, timeoutMs: timeoutMs)
@@ -195,6 +200,7 @@ public final class Core {
     case .liveness: pulse(index, now)
     case .undrained: undrainedPassed(index, now)
     case .watch: system.wokenUp()
+    case .drain where index == Self.farewell: isLeaveOver = true
     case .drain: router.endDrain()
     case .deadline, .cancelGrace, .idle, .closeGrace, .noReplica, .goodbye, .runGrace, .runKept:
       router.timerFired(kind, index)
@@ -225,7 +231,24 @@ public final class Core {
     return requestedDrainMs
   }
 
-  /// Nothing is left to wait for: those who watch the drain are told so.
+  /// Whether nothing is left to wait for. What clients wrote before they read `goodbye` may still
+  /// be on its way, and would be lost with its connection: each is asked for a sign of life, and
+  /// what comes before that is answered [DRN-4].
+  public func isDrained() -> Bool {
+    guard !router.isBusy else { return false }
+    if !isTakingLeave {
+      isTakingLeave = true
+      for connection in greeted { write(connection.connection, "ping") }
+      _ = router.setTimer(
+        .drain, Self.farewell, due: router.now + UInt64(Limits.farewellMs))
+    }
+    return isLeaveOver
+      || peers.allSatisfy { $0.map { $0.hasTakenLeave || !$0.state.isOpen } ?? true }
+  }
+
+  private static let farewell: Int32 = 1
+
+  /// Those who watch the drain are told that it is over.
   public func endDrain() {
     daemon.drained(system)
     system.deliver()

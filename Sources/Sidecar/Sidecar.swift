@@ -150,7 +150,11 @@ public final class Sidecar: TransportListenersDelegate, FrameConnectionDelegate 
       core.lost(index, now: LoopClock.turnMs)
     }
     if let milliseconds = core.takeDrainRequest() { onDrainRequest?(milliseconds) }
-    if drainDone != nil, !core.router.isBusy { endDrain() }
+    if drainDone != nil {
+      let isDrained = core.isDrained()
+      flushDirty()
+      if isDrained { endDrain() }
+    }
     armTimer()
   }
 

@@ -23,7 +23,9 @@ struct Coagent: AsyncParsableCommand {
     subcommands: [
       List.self, Describe.self, Watch.self, CallAgent.self, StreamAgent.self, Chat.self,
       SendMessage.self, Publish.self, Subscribe.self, Processes.self, Attach.self, Tail.self,
-      Remove.self, Stats.self, Ping.self, Bench.self, Doctor.self, Completion.self,
+      Remove.self, InterruptCalls.self, SendSignal.self, CancelSessions.self,
+      PauseSessions.self, ResumeSessions.self, Connections.self, Drain.self, Stats.self,
+      Ping.self, Bench.self, Doctor.self, Completion.self,
     ],
     defaultSubcommand: CallAgent.self)
 
@@ -109,6 +111,8 @@ struct Complaint: Error {
     case "no_replica": "It was registered a moment ago, and may come back: try again."
     case "unknown_run": "See which are kept with: coagent ps --runs"
     case "truncated": "What is older is not kept any more: --from where it is, or tail."
+    case "session_needed": "Name a session, name:session. See which there are with: coagent ps"
+    case "unknown_session", "not_running": "See what runs with: coagent ps"
     case "deadline": "Give it more time with --timeout."
     default: nil
     }

@@ -101,7 +101,12 @@ struct Sending: ParsableArguments {
   }
 
   private func body() throws -> Message {
-    guard let data else { return Message([]) }
+    try data.map { try Self.body($0, asText: text) } ?? Message([])
+  }
+
+  /// A word of the command line as a message: JSON or plain text, `@file`, or `-` for standard
+  /// input.
+  static func body(_ data: String, asText text: Bool) throws -> Message {
     let bytes: [UInt8]
     if data == "-" {
       bytes = try Files.standardInput()

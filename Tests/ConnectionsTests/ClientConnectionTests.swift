@@ -7,7 +7,7 @@ import Wire
     let conversation = Conversation(greetingWith: "secret", name: "me")
     #expect(
       conversation.said() == [
-        #"{"op":"hello","v":1,"client":"test/1","token":"secret","name":"me"}"#
+        #"{"op":"hello","v":1,"client":"test/1","token":"secret","name":"me","features":"signals"}"#
       ])
     let welcome = #"{"op":"welcome","v":1,"server":"coagentd/1","connection":"c7"}"#
     #expect(short(conversation.hear(welcome)) == ["opened coagentd/1 c7"])

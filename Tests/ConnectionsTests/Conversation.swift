@@ -8,12 +8,12 @@ final class Conversation {
   private let decoder = FrameDecoder(headerMax: 65_536, contentMax: 16 << 20)
   private let written = OutBuffer()
 
-  init(heartbeatMs: Int = 0) {
+  init(heartbeatMs: Int = 0, features: String = "") {
     client = ClientConnection(out: written)
     client.greet(client: "test/1", token: nil, name: nil, nowMs: 0)
     _ = said()
     let fields = #""v":1,"server":"s","connection":"c1","heartbeat_ms":\#(heartbeatMs)"#
-    _ = hear(#"{"op":"welcome",\#(fields)}"#)
+    _ = hear(#"{"op":"welcome",\#(fields),"features":"\#(features)"}"#)
   }
 
   /// A connection that has not been welcomed.
@@ -107,6 +107,10 @@ func short(_ events: [ClientEvent]) -> [String] {
     case .inputEnded(let id): "inputEnded \(id)"
     case .cancelled(let id, let reason): "cancelled \(id) \(reason)"
     case .close(let id, let address, let reason): "close \(id) \(address) \(reason)"
+    case .signalled(let signal):
+      "signalled \(signal.id) \(signal.name) "
+        + (signal.call.map { "call \($0)" } ?? signal.to)
+        + (signal.payload.map { " \(String(decoding: $0.content, as: UTF8.self))" } ?? "")
     case .goodbye(let reason, let timeoutMs): "goodbye \(reason) \(timeoutMs)"
     case .down(let failure): "down \(failure.code.rawValue) \(failure.reason)"
     }

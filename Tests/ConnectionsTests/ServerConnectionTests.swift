@@ -22,6 +22,7 @@ private struct Visitor {
         return "greeted \(greeting.client) name=\(greeting.name) token=\(greeting.token ?? "-")"
       case .frame: return "frame"
       case .ping: return "ping"
+      case .pong: return "pong"
       case .nothing: return "nothing"
       case .goodbye(let timeoutMs): return "goodbye \(timeoutMs)"
       case .fault(let fault):
@@ -117,7 +118,7 @@ private struct Visitor {
     #expect(visitor.say(Self.hello) == "frame")
     #expect(visitor.say(#"{"op":"nonsense"}"#) == "frame")
     #expect(visitor.say(#"{"op":"ping"}"#) == "ping")
-    #expect(visitor.say(#"{"op":"pong"}"#) == "nothing")
+    #expect(visitor.say(#"{"op":"pong"}"#) == "pong")
   }
 
   @Test func aPingWithAFieldOfTheWrongKindIsAnsweredByTheRouter() {

@@ -162,7 +162,10 @@ final class Stage {
       core.drain(timeoutMs: milliseconds, now: now)
       return settle()
     }
-    if isDraining, !core.router.isBusy {
+    guard isDraining else { return }
+    let isDrained = core.isDrained()
+    for peer in peersByConnection.values { take(peer) }
+    if isDrained {
       core.endDrain()
       for peer in peersByConnection.values { sidecarCloses(peer) }
     }

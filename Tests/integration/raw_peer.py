@@ -15,12 +15,19 @@ Header = dict[str, Any]
 
 class RawPeer:
     def __init__(
-        self, url: str, token: str | None = None, *, greet: bool = True, name: str = "raw"
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        greet: bool = True,
+        name: str = "raw",
+        features: str = "",
     ) -> None:
         self.socket = open_socket(url)
         self._buffer = bytearray()
         if greet:
             hello: Header = {"op": "hello", "v": 1, "client": "tests/1", "name": name}
+            hello |= {"features": features} if features else {}
             self.send(hello | ({"token": token} if token else {}))
             header, _ = self.receive()
             assert header["op"] == "welcome", header

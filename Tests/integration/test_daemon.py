@@ -256,6 +256,9 @@ def test_sigterm_lets_calls_in_flight_finish(folder: Path) -> None:
         caller.expect("error", id=3, code="unavailable", reason="draining", retry=True)
         host.send({"op": "data", "id": 2, "end": True}, b'"done"')
         assert caller.expect("data", id=1, end=True)[1] == b'"done"'
+        for peer in (host, caller):
+            peer.expect("ping")
+            peer.send({"op": "pong"})
         assert caller.is_closed() and host.is_closed()
     assert daemon.wait() == DONE
     assert not daemon.socket.exists()

@@ -155,7 +155,7 @@ actor OpenStream {
     return .object([])
   }
 
-  private nonisolated func input() throws -> Call {
+  nonisolated func input() throws -> Call {
     guard let call else { throw Unsupported(why: "a delegated call takes no input") }
     return call
   }

@@ -55,8 +55,8 @@ final class Driver: Sendable {
   /// It runs here up to where it first waits, so that commands begin in the order of their lines.
   func take(_ line: [UInt8]) {
     guard let command = Command(line) else { return }
-    if command.verb == "cancel" {
-      if let number = command.integer("command") { running[number]?.cancel() }
+    if command.verb == "cancel", let number = command.integer("command") {
+      running[number]?.cancel()
       Output.answer(command.number, ("ok", .object([])))
       return
     }
@@ -101,6 +101,7 @@ final class Driver: Sendable {
     case "delegate": try await delegate(command)
     case "splice": try await splice(command)
     case "hand_off": try await handOff(command)
+    case "signal", "interrupt", "cancel", "pause", "resume": try await signal(command)
     case "attach": try await attach(command)
     case "runs": try await runs(command)
     case "decode": try Decoding.result(of: command)

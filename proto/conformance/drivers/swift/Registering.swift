@@ -5,13 +5,16 @@ extension Driver {
   func register(_ command: Command) async throws -> JSON {
     let client = try client(command)
     let name = try command.word("name")
-    let profile = try profile(command)
+    var profile = try profile(command)
+    let signalling = Signalling(command, names)
+    profile.signals = signalling.hooks
     let registration =
       switch try command.word("agent") {
       case "scripted":
-        try await client.register(name, profile, agent: scripted(command, instance: nil))
+        try await client.register(
+          name, profile, agent: scripted(command, signalling, instance: nil))
       case "sessions":
-        try await client.register(name, profile, perSession: sessions(command))
+        try await client.register(name, profile, perSession: sessions(command, signalling))
       case "operations":
         try await client.register(name, profile, perSession: { _ in Total() })
       case "recorder":
@@ -44,39 +47,51 @@ extension Driver {
     return profile
   }
 
-  private func scripted(_ command: Command, instance: String?) -> ScriptedAgent {
-    ScriptedAgent(names: names, instance: instance, isStubborn: command.truth("stubborn"))
+  private func scripted(
+    _ command: Command, _ signalling: Signalling, instance: String?
+  ) -> ScriptedAgent {
+    ScriptedAgent(
+      names: names, instance: instance, isStubborn: command.truth("stubborn"),
+      signalling: signalling)
   }
 
   private func sessions(
-    _ command: Command
+    _ command: Command, _ signalling: Signalling
   ) throws -> @Sendable (String?) async throws -> any Agent {
     let name = try command.word("name")
     return { [self] session in
       let instance = names.fresh("i")
       let address = session.map { "\(name):\($0)" } ?? name
       Output.event("opened", ("instance", .string(instance)), ("address", .string(address)))
-      return scripted(command, instance: instance)
+      return scripted(command, signalling, instance: instance)
     }
   }
 }
 
 /// Reports each call, and does what the runner says.
-struct ScriptedAgent: Agent {
+struct ScriptedAgent: SignalledAgent {
   let names: Names
   let instance: String?
   let isStubborn: Bool
+  let signalling: Signalling
 
   func handle(_ request: Request, reply: ReplyStream, in context: AgentContext) async throws {
     let script = Script(request, reply, context)
-    let name = names.fresh("h")
+    let name = signalling.name(of: context)
     names.scripts[name] = script
     defer { names.scripts[name] = nil }
-    report(name, request, context)
-    try await script.run(isStubborn: isStubborn) {
+    var goesOn = false
+    if case .goOn = signalling.interrupts { goesOn = true }
+    try await script.run(isStubborn: isStubborn, goesOn: goesOn) {
+      report(name, request, context)
+    } onInterrupt: { signal in
+      Signalling.report(signal, name)
+    } onCancel: {
       Output.event("cancelled", ("call", .string(name)))
     }
   }
+
+  func signalled(_ signal: Signal) async throws { try signalling.take(signal, instance: instance) }
 
   func closed(_ reason: CloseReason) async {
     guard let instance else { return }

@@ -36,17 +36,57 @@ final class Script: Sendable {
   }
 
   /// Handles the call to the end that the runner or the caller chose.
-  func run(isStubborn: Bool, onCancel report: @escaping @Sendable () -> Void) async throws {
+  ///
+  /// - Parameter begin: tells that it has begun; from then on an interrupt is for who goes on.
+  func run(
+    isStubborn: Bool, goesOn: Bool, begin: @escaping @Sendable () -> Void,
+    onInterrupt: @escaping @Sendable (Signal) -> Void, onCancel: @escaping @Sendable () -> Void
+  ) async throws {
     try await withTaskCancellationHandler {
-      try await perform()
+      if goesOn {
+        try await performToItsEnd(try await endingDespiteInterrupts(begin, onInterrupt))
+      } else {
+        begin()
+        try await performToItsEnd(await ending.value())
+      }
     } onCancel: {
-      report()
+      if !goesOn, let signal = context.interrupted {
+        onInterrupt(signal)
+      } else {
+        onCancel()
+      }
       if !isStubborn { ending.happen(.cancelled) }
     }
   }
 
-  private func perform() async throws {
-    let end = await ending.value()
+  /// Waits for what the runner says, however often that is interrupted.
+  private func endingDespiteInterrupts(
+    _ begin: @escaping @Sendable () -> Void, _ onInterrupt: @Sendable (Signal) -> Void
+  ) async throws -> Ending {
+    var hasBegun = false
+    while true {
+      let isFirst = !hasBegun
+      hasBegun = true
+      do {
+        return try await context.interruptible { [ending] in
+          if isFirst { begin() }
+          let said = Happening<Ending?>()
+          Task { said.happen(await ending.value()) }
+          let end = await withTaskCancellationHandler {
+            await said.value()
+          } onCancel: {
+            said.happen(nil)
+          }
+          guard let end else { throw CancellationError() }
+          return end
+        }
+      } catch let interrupted as Interrupted {
+        onInterrupt(interrupted.signal)
+      }
+    }
+  }
+
+  private func performToItsEnd(_ end: Ending) async throws {
     do {
       try await perform(end)
       over.happen(nil)
