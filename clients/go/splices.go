@@ -103,7 +103,7 @@ func (s *Sender) fitting(value any) (Message, error) {
 // splice has the replies of a delegated call stand here. Where it has failed already its error
 // does; where somebody reads it, the rest of it is copied.
 func (s *Sender) splice(ctx context.Context, d *Delegated, isLast, isUnordered bool) error {
-	if d.parent != s.call {
+	if d == nil || d.parent != s.call {
 		return failure(InvalidArgument, "bad_splice", "the call was delegated by another")
 	}
 	if err := d.call.inputSent(ctx); err != nil {
