@@ -113,12 +113,22 @@ func TestOneThatItsOperatorDrainedIsRefusedAndEndsWhatServes(t *testing.T) {
 	})
 	p.send(fields{"op": "ok", "id": p.next("subscribe").id()}, "")
 	subscription := subscribing.ok(t)
+	watching := begin(func() (coagent.Change, error) {
+		for change, err := range client.Watch(within(t), "") {
+			return change, err
+		}
+		return coagent.Change{}, nil
+	})
+	watch := p.next("call").id()
 	serving := begin(func() (any, error) { return nil, client.Serve(within(t)) })
 	p.call("a", "")
 	p.send(fields{"op": "goodbye", "reason": "drained", "timeout_ms": 1000}, "")
 	p.nothing()
 	_, err := subscription.Next(within(t))
 	failsWith(t, err, coagent.Unavailable, "draining")
+	p.fail(watch, "unavailable", "shutdown")
+	_, err = watching.wait(t)
+	failsWith(t, err, coagent.Unavailable, "shutdown")
 	for _, verb := range []func() error{
 		func() error { _, err := client.Call(within(t), "b", nil); return err },
 		func() error { return client.Send(within(t), "b", nil) },

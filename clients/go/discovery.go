@@ -106,7 +106,8 @@ func (c *Client) Discover(
 }
 
 // Watch tells what Discover lists, and then every change to it, over reconnects, until the loop is
-// left or ctx ends; that, or what ends the client, is the loop's last error.
+// left or ctx ends; that, or what ends the client, or that its operator drained it, is the loop's
+// last error.
 func (c *Client) Watch(
 	ctx context.Context, namespace string, options ...DiscoverOption,
 ) iter.Seq2[Change, error] {
@@ -117,7 +118,7 @@ func (c *Client) Watch(
 			if err == nil {
 				return
 			}
-			if !errors.Is(err, ErrUnavailable) {
+			if !errors.Is(err, ErrUnavailable) || c.isDrained() {
 				yield(Change{}, err)
 				return
 			}

@@ -12,9 +12,9 @@ import (
 func (c *Client) Serve(ctx context.Context) error {
 	for {
 		c.mu.Lock()
-		connection, changed := c.connection, c.changed
+		changed := c.changed
 		c.mu.Unlock()
-		if connection.isDrained.Load() && connection.ended() == nil {
+		if c.isDrained() {
 			c.hosting.drained(ctx)
 			return c.Close()
 		}
@@ -26,6 +26,15 @@ func (c *Client) Serve(ctx context.Context) error {
 			return c.Drain(context.WithoutCancel(ctx))
 		}
 	}
+}
+
+// isDrained tells that the sidecar's operator has drained the client, as long as the connection is
+// there.
+func (c *Client) isDrained() bool {
+	c.mu.Lock()
+	connection := c.connection
+	c.mu.Unlock()
+	return connection != nil && connection.isDrained.Load() && connection.ended() == nil
 }
 
 // reason is why the client has ended; nil if it was closed.
