@@ -31,7 +31,8 @@ extension Router {
       && readings.at(run.pointee.pacer).pointee.nextFrame <= run.pointee.log.first
   }
 
-  /// Forgets a run's oldest frame; who has still to read it is told [RUN-4].
+  /// Forgets a run's oldest frame; who has still to read it is told [RUN-4]. Of one that has ended
+  /// nothing is left without its end.
   private func removeFirst(of index: RunIndex) {
     let run = runs.at(index)
     keptBytes -= run.pointee.log.removeFirst()
@@ -43,6 +44,7 @@ extension Router {
         fail(reading.pointee.call, truncated(run))
       }
     }
+    guard run.pointee.isOpen || run.pointee.log.count > 0 else { return forgetRun(index) }
     runs.shelve(index)
   }
 

@@ -32,7 +32,7 @@ extension Router {
     if !run.pointee.isOpen { reading.nextFrame = min(number, run.pointee.log.end - 1) }
     reading.isSkipping = isSkipping
     reading.previous = last
-    if standsForOpener { reading.behind = run.pointee.log.cost(from: number) }
+    if standsForOpener { reading.behind = run.pointee.log.cost(from: reading.nextFrame) }
     let place = readings.insert(reading)
     calls.at(reader).pointee.reading = place
     if last >= 0 {
@@ -128,11 +128,8 @@ extension Router {
     while place >= 0 {
       let reading = readings.at(place)
       place = reading.pointee.next
-      if reading.pointee.nextFrame <= number {
-        reading.pointee.behind += cost
-      } else if !run.pointee.isOpen {
-        reading.pointee.nextFrame = number
-      }
+      if !run.pointee.isOpen { reading.pointee.nextFrame = min(reading.pointee.nextFrame, number) }
+      if reading.pointee.nextFrame <= number { reading.pointee.behind += cost }
       pumpReader(reading.pointee.call)
     }
     if !run.pointee.isOpen, run.pointee.readingCount == 0 { fallIdle(index) }

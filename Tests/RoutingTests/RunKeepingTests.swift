@@ -150,6 +150,45 @@ import Wire
     stage.audit()
   }
 
+  @Test func anEndedRunWithoutItsEndIsNoneAnyMore() throws {
+    var limits = Limits()
+    limits.runsBytesMax = 10_000
+    let stage = RunStage(limits: limits)
+    let host = stage.network.host("a")
+    let (caller, slow) = (stage.network.peer(), stage.network.peer())
+    caller.call("a", with: run)
+    caller.call("a", with: #""run":"other""#)
+    try stage.attach(slow, "r", with: #""window":0"#)
+    _ = host.hear()
+    host.say(#"{"op":"data","id":2,"end":true}"#, text: String(repeating: "x", count: 6_000))
+    #expect(stage.isKnown("r"), "one reads it")
+    host.data(4, bytes: 5_000)
+    stage.audit()
+    #expect(slow.hear() == ["error 1 truncated"])
+    #expect(!stage.isKnown("r"))
+    #expect(stage.isKnown("other"))
+    host.end(4)
+    #expect(caller.hear().count == 3)
+    stage.audit()
+  }
+
+  @Test func whoWaitsForMoreThanComesGetsTheEndWhenItMay() throws {
+    let stage = RunStage()
+    let host = stage.network.host("a")
+    let (caller, other) = (stage.network.peer(), stage.network.peer())
+    caller.call("a", with: run)
+    _ = host.hear()
+    try stage.attach(other, "r", .from(7), resumes: true, with: #""window":0"#)
+    host.say(#"{"op":"data","id":2,"end":true}"#, text: "all")
+    try stage.attach(other, "r", .from(7), resumes: true, with: #""window":0"#)
+    stage.audit()
+    #expect(other.hear() == [])
+    other.credit(1, 1)
+    other.credit(3, 1)
+    #expect(other.hear() == ["data 1 end |all", "data 3 end |all"])
+    stage.audit()
+  }
+
   @Test func tooManyRunsMakeTheOldestEndedOneGo() {
     var limits = Limits()
     limits.runsMax = 2
