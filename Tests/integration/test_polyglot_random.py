@@ -25,11 +25,20 @@ class Dice:
         self.random = random.Random(seed)
         self.kept: dict[tuple[str, str], list[int]] = {}
         self.session = fresh("random")
+        self.kinds: tuple[Callable[[int], Check], ...] = (
+            self.echo,
+            self.left,
+            self.cancelled,
+            self.late,
+            self.mirrored,
+            self.kept_there,
+            self.interrupted,
+            self.read_again,
+        )
 
     def begin(self, number: int) -> Check:
         """Begins something; the result waits for its end and judges it."""
-        kinds = (self.echo, self.left, self.cancelled, self.late, self.mirrored, self.kept_there)
-        return self.random.choice(kinds)(number)
+        return self.random.choice(self.kinds)(number)
 
     def peers(self) -> tuple[str, str]:
         return self.random.choice(LANGUAGES), self.random.choice(LANGUAGES)
@@ -50,7 +59,10 @@ class Dice:
         return check
 
     def stream(self, agent: str, body: Fields) -> Reply:
-        caller, host = self.peers()
+        return self.stream_to(self.random.choice(LANGUAGES), agent, body)
+
+    def stream_to(self, host: str, agent: str, body: Fields) -> Reply:
+        caller = self.random.choice(LANGUAGES)
         return self.fleet[caller].stream(self.fleet[host].named(agent), body)
 
     def left(self, number: int) -> Check:
@@ -105,6 +117,35 @@ class Dice:
 
         return check
 
+    def interrupted(self, number: int) -> Check:
+        reply = self.stream("hang", {"text": "x"})
+        interrupt = reply.begin("interrupt", client="calling", body={"json": number})
+
+        def check() -> str:
+            interrupt.result(BOUND_S)
+            assert refusal(reply.begin("next")).reason == "interrupted"
+            return "interrupted"
+
+        return check
+
+    def read_again(self, number: int) -> Check:
+        """A run, read by who opened it, and by another when it has ended."""
+        count, size = self.random.randrange(1, 60), self.random.choice((8, 5000, 50_000))
+        run = fresh("run")
+        body = {"json": {"count": count, "bytes": size}}
+        caller, host = self.peers()
+        reply = self.fleet[caller].stream(self.fleet[host].named("generate"), body, run=run)
+        rest = reply.begin("rest")
+
+        def check() -> str:
+            told = rest.result(BOUND_S)
+            assert told["count"] == count
+            again = self.fleet[self.random.choice(LANGUAGES)].attach(run).rest()
+            assert again["sha256"] == told["sha256"]
+            return "read again"
+
+        return check
+
     def kept_there(self, number: int) -> Check:
         caller, host = self.peers()
         self.kept.setdefault((caller, host), []).append(number)
@@ -129,7 +170,7 @@ def test_whatever_comes_each_call_comes_to_its_own_end(fleet: Fleet, seed: int) 
             ends[under_way.popleft()()] += 1
     while under_way:
         ends[under_way.popleft()()] += 1
-    assert ends.total() == STEPS and len(ends) == 6, ends
+    assert ends.total() == STEPS and len(ends) == len(dice.kinds), ends
     for (caller, host), numbers in dice.kept.items():
         address = fleet[host].named("recorder", f"{dice.session}-{caller}")
         assert fleet.ask_agent(address, "show") == {"items": numbers, "most_running": 1}

@@ -100,6 +100,7 @@ function hang(emit) {
       signal.addEventListener('abort', resolve);
     });
     emit({ event: 'ended', address });
+    throw signal.reason;
   };
 }
 
