@@ -24,7 +24,7 @@ class Poet:
     """An agent that says what a test wants, when it wants."""
 
     def __init__(self, daemon: Daemon) -> None:
-        self.peer = RawPeer(daemon.unix_url)
+        self.peer = RawPeer(daemon.unix_url, features="signals")
         self.peer.send({"op": "register", "id": 1, "name": "poet"})
         self.peer.expect("ok", id=1)
 
@@ -155,3 +155,23 @@ def test_what_is_no_run_is_said(cli: Cli) -> None:
     assert cli("attach", "x", "--from=-1").code == USAGE
     assert cli("call", "poet", "--detach").code == USAGE
     assert cli("ps", "poet", "--runs").code == USAGE
+
+
+def test_a_run_is_interrupted_and_cancelled_by_its_name(
+    daemon: Daemon, poet: Poet, cli: Cli
+) -> None:
+    opener = start(daemon, "stream", "poet", "--run", "steered")
+    call = poet.asked()
+    told = start(daemon, "interrupt", "--run", "steered", "be brief")
+    header, content = poet.peer.expect("signal", call=call, name="interrupt")
+    assert content == b"be brief"
+    poet.peer.send({"op": "ok", "id": header["id"]})
+    assert ended(told) == OK
+    poet.say(call, "brief")
+    assert opener.out.next() == "brief"
+    assert cli("cancel", "--run", "steered").code == OK
+    poet.peer.expect("cancel", id=call)
+    poet.peer.send({"op": "error", "id": call, "code": "cancelled"})
+    assert ended(opener) == FAILED and "cancelled" in opener.err.rest()
+    assert cli("interrupt", "--run", "steered").code == FAILED
+    assert cli("cancel", "--run", "no.such.run").code == NOT_FOUND
