@@ -222,3 +222,40 @@ async def test_one_that_its_operator_drained_is_refused_and_serves_what_it_has()
         assert got.content == b"1"
         await bounded(serving)
         await client.aclose()
+
+
+@pytest.mark.parametrize("op", ["call", "send"])
+def test_whom_it_asks_for_may_be_back_a_little_later(op: str) -> None:
+    async def run() -> None:
+        async with FakeSidecar() as sidecar:
+            client = connect(sidecar.url, repeats=0)
+            peer = await entered(sidecar, client)
+            unknown = {"code": "not_found", "reason": "unknown_agent"}
+            away = {"code": "unavailable", "reason": "no_replica", "retry": True}
+
+            def begun() -> asyncio.Future[Any]:
+                return asyncio.ensure_future(client.call("a") if op == "call" else client.send("a"))
+
+            work = begun()  # The first connection: it says so at once.
+            peer.send({"op": "error", "id": (await peer.next(op))["id"], **unknown})
+            with pytest.raises(AgentError):
+                await bounded(work)
+            peer.close()
+            peer = await sidecar.welcome()
+            work = begun()
+            for error in (unknown, away, unknown, unknown):
+                peer.send({"op": "error", "id": (await peer.next(op))["id"], **error})
+            settled(peer, op, (await peer.next(op))["id"])
+            await bounded(work)
+            work = begun()
+            peer.send({"op": "error", "id": (await peer.next(op))["id"], "code": "aborted"})
+            with pytest.raises(AgentError):
+                await bounded(work)
+            client._rejoin_until = client.loop.time()  # All are back by then, or away.
+            work = begun()
+            peer.send({"op": "error", "id": (await peer.next(op))["id"], **unknown})
+            with pytest.raises(AgentError):
+                await bounded(work)
+            await client.aclose()
+
+    aio(run)()

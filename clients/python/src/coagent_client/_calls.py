@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 _REPEAT_DELAY_S = 0.05
 _REPEAT_DELAY_MAX_S = 2.0
+_REJOIN_DELAY_MAX_S = 0.5
 
 
 class Request:
@@ -81,6 +82,7 @@ class OwnCall:
         "__weakref__",
         "_attempts",
         "_is_started",
+        "_rejoins",
         "_timer",
         "client",
         "connection",
@@ -100,6 +102,7 @@ class OwnCall:
         self.sending: Sending | None = None
         self.receiving = Receiving(client.loop, request.window, self._grant, self.cancel)
         self._attempts = 0
+        self._rejoins = 0
         self._timer: asyncio.TimerHandle | None = None
         self._is_started = not request.is_held
         self.is_spliced = False
@@ -245,8 +248,13 @@ class OwnCall:
             return
         self._forget(error)
         run = self.request.run
-        if error.retry and self._may_repeat():
-            self._repeat(error)
+        is_rejoining = self.client.is_rejoining(error)
+        if is_rejoining and self._is_new():
+            self._rejoins += 1
+            self._repeat(error, repeat_delay(self._rejoins, _REJOIN_DELAY_MAX_S))
+        elif error.retry and self._is_new() and self._attempts < self.client.repeats:
+            self._attempts += 1
+            self._repeat(error, repeat_delay(self._attempts, _REPEAT_DELAY_MAX_S))
         elif error.reason == "unknown_run" and run is not None and run.is_resumed:
             lost = UnavailableError(
                 "the connection was lost, and the sidecar does not know the run any more",
@@ -303,15 +311,14 @@ class OwnCall:
         if ident and connection is not None and connection.error is None:
             connection.write(f'{{"op":"cancel","id":{ident}}}')
 
-    def _may_repeat(self) -> bool:
-        # With input of its own, messages may have gone that cannot be sent again.
+    def _is_new(self) -> bool:
+        """Nothing has come of it, or it goes on from where it stands; and nothing has gone but
+        its own message: else it cannot be made again."""
         run = self.request.run
         is_new = self.receiving.last.index == 0 or (run is not None and run.is_resumed)
-        return self._attempts < self.client.repeats and is_new and not self.request.has_input
+        return is_new and not self.request.has_input
 
-    def _repeat(self, error: AgentError) -> None:
-        delay_s = min(_REPEAT_DELAY_S * 2**self._attempts, _REPEAT_DELAY_MAX_S)
-        delay_s *= random.uniform(0.5, 1.5)
+    def _repeat(self, error: AgentError, delay_s: float) -> None:
         after_ms = error.details.get("retry_after_ms")
         if type(after_ms) is int:
             delay_s = max(delay_s, after_ms / 1000)
@@ -319,7 +326,6 @@ class OwnCall:
         if self.request.deadline and loop.time() + delay_s >= self.request.deadline:
             self.receiving.end(error)
             return
-        self._attempts += 1
         self._timer = loop.call_later(delay_s, self.restart)
 
     def restart(self) -> None:
@@ -350,6 +356,12 @@ class OwnCall:
             self.first_sent = None
         self.ident = 0
         self.connection = None
+
+
+def repeat_delay(attempt: int, delay_max_s: float) -> float:
+    """How long to wait before the first, second, … time that something is made again."""
+    delay_s = min(_REPEAT_DELAY_S * (1 << (attempt - 1)), delay_max_s)
+    return delay_s * random.uniform(0.5, 1.5)
 
 
 def _spliced(address: str) -> AgentError:

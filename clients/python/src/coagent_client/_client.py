@@ -37,6 +37,7 @@ _HELLO_S = 5.0
 _BACKOFF_S = 0.1
 _BACKOFF_MAX_S = 5.0
 _CLOSE_S = 5.0
+_REJOIN_S = 5.0
 _FINAL_CODES = ("unauthenticated", "permission_denied", "failed_precondition", "invalid_argument")
 
 
@@ -77,6 +78,8 @@ class Client(RunVerbs):
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._ended: asyncio.Future[None] | None = None
         self._drained = asyncio.Event()
+        self._rejoin_until = 0.0
+        """In the loop's time: until then others may still be on their way back."""
         self._is_closed = False
 
     # Life
@@ -304,6 +307,8 @@ class Client(RunVerbs):
             reader.start(connection)
 
     def welcomed(self, connection: Connection) -> None:
+        if self._reconnecting is not None:
+            self._rejoin_until = self.loop.time() + _REJOIN_S
         self._wake_connected()
         waiting, self.waiting = self.waiting, []
         for call in waiting:

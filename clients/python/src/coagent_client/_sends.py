@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import TYPE_CHECKING
 
+from ._calls import OwnCall, repeat_delay
 from ._connection import Connection, check_header
 from ._errors import (
     AgentError,
@@ -19,7 +19,6 @@ from ._errors import (
 from ._wire import Fields
 
 if TYPE_CHECKING:
-    from ._calls import OwnCall
     from ._verbs import Verbs
 
 
@@ -53,7 +52,7 @@ class Post:
     async def acknowledged(self, client: Verbs, timeout_s: float) -> None:
         """Returns once the sidecar has it where it belongs; raises what it has against it."""
         until = client.loop.time() + timeout_s
-        attempt = 0
+        attempt = rejoins = 0
         while True:
             connection, header = await self._header(client, until)
             waiting = Acknowledged(client.loop, self._address)
@@ -70,10 +69,14 @@ class Post:
             error = waiting.answer.result()
             if error is None:
                 return
-            if not error.retry or attempt >= client.repeats:
+            if self._op == "send" and client.is_rejoining(error):
+                rejoins += 1
+                await asyncio.sleep(repeat_delay(rejoins, 0.5))
+            elif error.retry and attempt < client.repeats:
+                attempt += 1
+                await asyncio.sleep(repeat_delay(attempt + 1, 2.0))
+            else:
                 raise error
-            attempt += 1
-            await asyncio.sleep(0.05 * 2**attempt * random.uniform(0.5, 1.5))
 
     def _left(self, connection: Connection, ident: int) -> None:
         """Nobody waits for the answer any more. The sidecar has the message all the same."""

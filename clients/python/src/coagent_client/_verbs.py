@@ -12,7 +12,7 @@ from ._calls import OwnCall, Request, fit_content
 from ._connection import Connection
 from ._context import Context, current
 from ._delegated import Delegated
-from ._errors import CancelledCallError, Detail, InvalidArgumentError
+from ._errors import AgentError, CancelledCallError, Detail, InvalidArgumentError
 from ._registrar import Registrar
 from ._reply import Collect, Exchange, Reply, one_value
 from ._requests import (
@@ -44,6 +44,12 @@ class Verbs(Registrar):
     waiting: list[OwnCall]
     thread: int
     _deadline_timer: asyncio.TimerHandle | None
+    _rejoin_until: float
+
+    def is_rejoining(self, error: AgentError) -> bool:
+        """This client has just connected again, and whom it asked for perhaps not yet."""
+        is_away = error.reason in ("unknown_agent", "no_replica")
+        return is_away and self.loop.time() < self._rejoin_until
 
     async def wait_connected(
         self, until: float | None = None, *, takes_draining: bool = False
