@@ -9,7 +9,7 @@ import { onAbort } from './abort-signals.js';
 import { connectionLost, late, left, parentLost, spliced } from './call-errors.js';
 import { CancelledCallError, FailedPreconditionError } from './errors.js';
 import { WINDOW_DEFAULT } from './header.js';
-import { TIMER_MS_MAX, repeatDelayMs } from './repeating.js';
+import { Repeats, TIMER_MS_MAX } from './repeating.js';
 import { RunReading } from './runs.js';
 import { Sending, windowBehind } from './sending.js';
 
@@ -26,7 +26,8 @@ const DEADLINE_GRACE_MS = 1000;
 
 /** An open call of ours: an endpoint of the connection, and the source of what it answers. */
 export class OwnCall {
-  #attempts = 0;
+  /** @type {Repeats | undefined} */
+  #repeats;
   /** @type {NodeJS.Timeout | undefined} */
   #timer;
   /** @type {(() => void) | undefined} */
@@ -227,8 +228,7 @@ export class OwnCall {
       this.sink.failedAt(error);
       return;
     }
-    const mayRepeat = error.retry && this.#mayRepeat();
-    if (mayRepeat && this.#repeat(error)) return;
+    if (this.#mayRepeat() && this.#repeat(error)) return;
     this.#end(this.run?.isResumed && error.reason === 'unknown_run' ? this.#lost(error) : error);
   }
 
@@ -309,15 +309,16 @@ export class OwnCall {
     // With input of its own, messages may have gone that cannot be sent again.
     const { isOpen, first } = this.request;
     const isFirst = this.sink.isEmpty || this.run?.isResumed === true;
-    return this.#attempts < this.client.repeats && isFirst && !isOpen && first === undefined;
+    return isFirst && !isOpen && first === undefined;
   }
 
   /** @param {AgentError} error */
   #repeat(error) {
-    const delayMs = repeatDelayMs(this.#attempts, error);
+    this.#repeats ??= new Repeats(this.client);
+    const delayMs = this.#repeats.delayMs(error);
+    if (delayMs === undefined) return false;
     const { deadline } = this.request;
     if (deadline !== 0 && performance.now() + delayMs >= deadline) return false;
-    this.#attempts += 1;
     this.#detach();
     this.#timer = setTimeout(() => this.restart(), delayMs);
     return true;

@@ -30,6 +30,8 @@ import { VERSION } from './version.js';
 const HELLO_MS = 5000;
 const CLOSE_MS = 5000;
 const DRAIN_MS = 10_000;
+/** How long those it calls may take to come back once it has. */
+const REJOIN_MS = 5000;
 const BACKOFF_MS = 100;
 const BACKOFF_MS_MAX = 5000;
 const FIRST_BACKOFF_MS_MAX = 1000;
@@ -51,6 +53,7 @@ export class Client extends Steering {
   /** @type {Array<() => void>} Who waits for the connection to become welcome or lost. */
   #waiters = [];
   #isClosed = false;
+  #wasWelcome = false;
   /** The operator has drained the connection: nothing is hosted by it any more. */
   #isDrained = false;
   #stopReconnecting = new AbortController();
@@ -283,6 +286,8 @@ export class Client extends Steering {
       for (const each of [...this.#registrations, ...this.readers]) each.start(connection);
     },
     welcomed: () => {
+      if (this.#wasWelcome) this.rejoiningUntil = performance.now() + REJOIN_MS;
+      this.#wasWelcome = true;
       this.#isDrained = false;
       this.#wake();
       const waiting = [...this.waiting];

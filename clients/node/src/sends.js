@@ -13,7 +13,7 @@ import {
   UnavailableError,
   UnimplementedError,
 } from './errors.js';
-import { TIMER_MS_MAX, repeatDelayMs } from './repeating.js';
+import { Repeats, TIMER_MS_MAX } from './repeating.js';
 
 /** @typedef {import('./calls.js').OwnCall} OwnCall */
 /** @typedef {import('./connection.js').Connection} Connection */
@@ -94,7 +94,8 @@ export class Acknowledged {
 export async function post(client, post) {
   const { op, address, message, parent, call, ack, signal } = post;
   const until = performance.now() + post.answerMs;
-  for (let attempt = 0; ; attempt += 1) {
+  const repeats = new Repeats(client, op === 'send');
+  for (;;) {
     if (signal?.aborted) throw notSent(signal, address);
     // Without a wait where none is needed: what is asked for next goes behind it.
     const connection = usable(client, post) ?? (await nextUsable(client, post, until));
@@ -123,8 +124,9 @@ export async function post(client, post) {
       throw given;
     }
     if (error === undefined) return;
-    if (!error.retry || attempt >= client.repeats) throw error;
-    await delay(repeatDelayMs(attempt, error));
+    const delayMs = repeats.delayMs(error);
+    if (delayMs === undefined || performance.now() + delayMs >= until) throw error;
+    await delay(delayMs);
   }
 }
 

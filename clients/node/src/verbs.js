@@ -38,6 +38,8 @@ export class Verbs {
     this.connection = undefined;
     /** @internal @type {AgentError | undefined} Why no connection will come any more. */
     this.endError = undefined;
+    /** @internal Till then, in `performance.now()`, others may not be back where this is. */
+    this.rejoiningUntil = 0;
     /** @internal @type {Set<OwnCall>} Calls that wait for a connection. */
     this.waiting = new Set();
     /** @internal @type {Set<TopicReader>} To be subscribed to on every connection. */

@@ -3,7 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { CancelledCallError, DeadlineExceededError, UnavailableError } from '../src/index.js';
+import {
+  CancelledCallError,
+  DeadlineExceededError,
+  NotFoundError,
+  UnavailableError,
+} from '../src/index.js';
 import { bounded, deferred, failure, until } from './support/bounded.js';
 import { hosting, linked } from './support/fake-sidecar.js';
 
@@ -172,5 +177,51 @@ test('who reads a topic, or watches, is told of it', async () => {
     peer.send({ op: 'error', id, code: 'unavailable', reason: 'shutdown' });
     await reading;
     await watching;
+  });
+});
+
+/** With a client that is connected again. */
+async function rejoined(work) {
+  await linked(async (client, peer, sidecar) => {
+    peer.abort();
+    await until(() => !client.isConnected, 'the loss');
+    const next = await sidecar.welcome();
+    await until(() => client.isConnected, 'the connection');
+    await work(client, next);
+  });
+}
+
+const NOBODY = { op: 'error', code: 'not_found', reason: 'unknown_agent' };
+const NO_REPLICA = { op: 'error', code: 'unavailable', reason: 'no_replica', retry: true };
+
+test('behind a reconnect others have time to come back too', async () => {
+  await rejoined(async (client, peer) => {
+    const begun = [client.call('a'), client.stream('b').value(), client.send('c')];
+    for (const refusal of [NOBODY, NO_REPLICA, NOBODY, NOBODY, NOBODY]) {
+      for (let count = 0; count < begun.length; count += 1) {
+        peer.send({ ...refusal, id: (await peer.next()).id });
+      }
+    }
+    for (let count = 0; count < begun.length; count += 1) {
+      const { op, id } = await peer.next();
+      if (op === 'call') peer.answer(id, 1);
+      else peer.send({ op: 'ok', id });
+    }
+    assert.deepEqual(await bounded(Promise.all(begun)), [1, 1, undefined]);
+  });
+});
+
+test('not beyond the time of the call, not with input, and not for anything else', async () => {
+  await rejoined(async (client, peer) => {
+    for (const [begin, error] of [
+      [() => client.open('a').value(), NOBODY],
+      [() => client.call('a'), { ...NOBODY, reason: 'unknown_session' }],
+      [() => client.signal('a', 'x.y'), NOBODY],
+      [() => client.call('a', 1, { timeoutMs: 20 }), NOBODY],
+    ]) {
+      const failing = failure(begin(), NotFoundError, error.reason);
+      peer.send({ ...error, id: (await peer.next()).id });
+      await failing;
+    }
   });
 });

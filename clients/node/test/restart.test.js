@@ -53,8 +53,9 @@ test('no call fails while one sidecar takes over from another', async () => {
   const { leading, server } = relay(join(folder, 'relay'));
   leading.to = join(folder, 's0');
   let sidecar = await started(leading.to);
-  const client = await connect(`unix:${join(folder, 'relay')}`, { waitMs: 5000 });
-  await client.register('echo', (value) => value);
+  const url = `unix:${join(folder, 'relay')}`;
+  const [host, client] = await Promise.all([connect(url), connect(url)]);
+  await host.register('echo', (value) => value);
   let isOver = false;
   let made = 0;
   const calling = Array.from({ length: CALLERS }, async (_, caller) => {
@@ -78,7 +79,7 @@ test('no call fails while one sidecar takes over from another', async () => {
     await bounded(Promise.all(calling));
   } finally {
     isOver = true;
-    await client.close();
+    await Promise.all([host.close(), client.close()]);
     sidecar.kill('SIGKILL');
     server.close();
     rmSync(folder, { recursive: true, force: true });

@@ -8,6 +8,8 @@ export class Verbs {
     connection: Connection | undefined;
     /** @internal @type {AgentError | undefined} Why no connection will come any more. */
     endError: AgentError | undefined;
+    /** @internal Till then, in `performance.now()`, others may not be back where this is. */
+    rejoiningUntil: number;
     /** @internal @type {Set<OwnCall>} Calls that wait for a connection. */
     waiting: Set<OwnCall>;
     /** @internal @type {Set<TopicReader>} To be subscribed to on every connection. */
