@@ -36,8 +36,9 @@ import { UnimplementedError } from './errors.js';
 /** @typedef {Readonly<Record<string, OperationOptions & Typed>>} Operations By method. */
 
 /**
- * An agent that is a function. What it returns is the one value; undefined is none; a `Reply` or
- * any async iterable is passed on message by message. A generator answers what it yields.
+ * An agent that is a function. What it returns is the one value; undefined is none; a `Delegated`
+ * is passed on unread; a `Reply` or any async iterable message by message. A generator answers what
+ * it yields, and behind that the `Delegated` or `Reply` that it returns.
  *
  * @typedef {(value: any, context: Context) => unknown} AgentFunction
  */
