@@ -16,7 +16,6 @@ import pytest
 from coagent_client.sync import connect
 from processes import BOUND_S, Daemon
 from runner import Driver, Failed, Pending
-from runner.suite import known_failures
 
 LANGUAGES = ("python", "node", "go", "swift")
 PAIRS = list(itertools.product(LANGUAGES, repeat=2))
@@ -24,19 +23,10 @@ PAIR_IDS = [f"{caller}-to-{host}" for caller, host in PAIRS]
 ORDERS = list(itertools.permutations(LANGUAGES))
 ORDER_IDS = ["-".join(order) for order in ORDERS]
 
-CANNED = ("echo", "mirror", "generate", "collect", "recorder", "hang", "fail", "relay", "scripted")
-
-def languages_with(*areas: str) -> tuple[str, ...]:
-    """Those whose client has these areas of the conformance suite."""
-    missing = {each for area in areas for each in known_failures().get(f"{area}/", {})}
-    return tuple(language for language in LANGUAGES if language not in missing)
-
-
-def pairs_of(languages: tuple[str, ...]) -> list[Any]:
-    """Each with each, for a fixture's `params`."""
-    pairs = itertools.product(languages, repeat=2)
-    return [pytest.param(pair, id="-to-".join(pair)) for pair in pairs]
-
+CANNED = (
+    "echo", "mirror", "generate", "collect", "recorder", "hang", "fail", "relay", "delegate",
+    "hand_over", "scripted",
+)  # fmt: skip
 
 Fields = dict[str, Any]
 _numbers = itertools.count(1)
@@ -169,9 +159,6 @@ class Peer:
     def host_all(self) -> None:
         for agent in CANNED:
             self.register(self.named(agent), agent)
-        if self.language in languages_with("splices"):
-            for agent in ("delegate", "hand_over"):
-                self.register(self.named(agent), agent)
 
     def called(self, address: str) -> Fields:
         """The next call to a scripted agent's address."""

@@ -10,27 +10,15 @@ from pathlib import Path
 import pytest
 from coagent_client import NotFoundError
 from cutting_proxy import CuttingProxy
-from fleet import (
-    Fields,
-    Fleet,
-    Peer,
-    Reply,
-    fresh,
-    languages_with,
-    pairs_of,
-    refusal,
-    until,
-)
+from fleet import LANGUAGES, PAIR_IDS, PAIRS, Fields, Fleet, Peer, Reply, fresh, refusal, until
 
-READING = languages_with("runs")
-SIGNALLING = languages_with("runs", "signals")
 COUNT = 400
 CHUNK_BYTES = 4_096
 CUT_AFTER = (0, 3, 150, 151, COUNT - 1)
 """Behind how many messages the connection is cut; more than a window lies between some."""
 
 
-@pytest.fixture(params=pairs_of(READING))
+@pytest.fixture(params=PAIRS, ids=PAIR_IDS)
 def pair(request: pytest.FixtureRequest, fleet: Fleet) -> tuple[Peer, Peer]:
     """Who reads, and who hosts."""
     reader, host = request.param
@@ -61,11 +49,6 @@ def hosting(host: Peer, **options: object) -> Iterator[str]:
     host.unregister(registration)
 
 
-def after(fleet: Fleet, peer: Peer) -> Peer:
-    """Who comes next, of those that read runs."""
-    return fleet[READING[(READING.index(peer.language) + 1) % len(READING)]]
-
-
 def chunk(number: int) -> bytes:
     return number.to_bytes(8, "big") + bytes(CHUNK_BYTES - 8)
 
@@ -79,8 +62,8 @@ def test_scenario_12_three_readers_one_late_read_the_same(
     fleet: Fleet, pair: tuple[Peer, Peer]
 ) -> None:
     opener, host = pair
-    early = after(fleet, opener)
-    late = after(fleet, early)
+    early = fleet.after(opener)
+    late = fleet.after(early)
     run = fresh("run")
     with hosting(host) as name:
         first = opener.stream(name, {"text": "x"}, run=run)
@@ -189,7 +172,7 @@ def test_a_repeated_run_is_not_run_again(fleet: Fleet, pair: tuple[Peer, Peer]) 
         host.answer(called, body={"text": "once"})
         assert [call.result()["value"]["text"] for call in calls] == ["once"] * 2
         # Whatever language says it again: what it reads is kept.
-        for peer in (fleet[each] for each in READING):
+        for peer in fleet:
             again = peer.call(name, {"text": "same"}, run=run).result()
             assert again["value"]["text"] == "once"
         other = refusal(opener.call(name, {"text": "different"}, run=run))
@@ -197,9 +180,11 @@ def test_a_repeated_run_is_not_run_again(fleet: Fleet, pair: tuple[Peer, Peer]) 
         assert [event for event in host.driver.events() if event["event"] == "called"] == []
 
 
-@pytest.mark.parametrize("turn", range(len(SIGNALLING)), ids=SIGNALLING)
-def test_a_run_is_interrupted_and_cancelled_by_its_name(fleet: Fleet, turn: int) -> None:
-    opener, host, other = (fleet[each] for each in [*SIGNALLING, *SIGNALLING][turn : turn + 3])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_run_is_interrupted_and_cancelled_by_its_name(fleet: Fleet, language: str) -> None:
+    other = fleet[language]
+    opener = fleet.after(other)
+    host = fleet.after(opener)
     with hosting(host, interrupts="go_on") as name:
         run = fresh("run")
         reply = opener.stream(name, {"text": "x"}, run=run)
@@ -221,7 +206,7 @@ def test_a_run_is_interrupted_and_cancelled_by_its_name(fleet: Fleet, turn: int)
             assert refusal(each.begin("next")).code == "cancelled"
 
 
-@pytest.mark.parametrize("language", READING)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_runs_are_listed_in_every_language(fleet: Fleet, language: str) -> None:
     host = fleet[language]
     with hosting(host) as name:
@@ -232,7 +217,7 @@ def test_runs_are_listed_in_every_language(fleet: Fleet, language: str) -> None:
         reply: Reply = host.stream(name, {"text": "x"}, run=running)
         say(host, host.called(name), "one", "two")
         until(lambda: described(fleet, running)["frames"] == 2, "two frames are in the run")
-        for reader in (fleet[each] for each in READING):
+        for reader in fleet:
             told = {each["run"]: each for each in reader.run("runs", client="calling")["runs"]}
             assert {told[run]["to"] for run in (ended, running)} == {name}
             assert told[ended]["state"] == "ended" and told[ended]["frames"] >= 1

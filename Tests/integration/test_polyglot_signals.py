@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from fleet import Fields, Fleet, Peer, Reply, fresh, languages_with, pairs_of, refusal, value
-
-SIGNALLING = languages_with("signals", "signalling")
+from fleet import LANGUAGES, PAIR_IDS, PAIRS, Fields, Fleet, Peer, Reply, fresh, refusal, value
 Hosted = Callable[..., str]
 
 
-@pytest.fixture(params=pairs_of(SIGNALLING))
+@pytest.fixture(params=PAIRS, ids=PAIR_IDS)
 def pair(request: pytest.FixtureRequest, fleet: Fleet) -> tuple[Peer, Peer]:
     """Who calls and signals, and who hosts."""
     caller, host = request.param
@@ -33,11 +31,6 @@ def hosted(pair: tuple[Peer, Peer]) -> Iterator[Hosted]:
     """Hosts agents at the pair's host, for the test."""
     with ExitStack() as agents:
         yield lambda *agent, **options: agents.enter_context(hosting(pair[1], *agent, **options))
-
-
-def after(fleet: Fleet, peer: Peer) -> Peer:
-    """Who comes next, of those that signal."""
-    return fleet[SIGNALLING[(SIGNALLING.index(peer.language) + 1) % len(SIGNALLING)]]
 
 
 def begun(caller: Peer, host: Peer, address: str, word: str) -> tuple[Fields, Reply]:
@@ -82,10 +75,10 @@ def test_who_does_nothing_about_it_ends_as_interrupted(
     assert (failed.code, failed.reason) == ("aborted", "interrupted")
 
 
-@pytest.mark.parametrize("language", SIGNALLING)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_an_interrupted_call_still_has_its_deadline(fleet: Fleet, language: str) -> None:
     host = fleet[language]
-    caller = after(fleet, host)
+    caller = fleet.after(host)
     with hosting(host, interrupts="go_on") as name:
         late = caller.call(f"{name}:s", {"text": "late"}, timeout_ms=1500)
         called = host.called(f"{name}:s")
@@ -189,13 +182,13 @@ def test_a_cancelled_session_ends_all_its_calls(
     assert [refusal(call).code for call in calls] == ["cancelled"] * 2
 
 
-@pytest.mark.parametrize("language", SIGNALLING)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_an_interrupted_agent_interrupts_nothing_below_it_but_ends_what_it_waits_for(
     fleet: Fleet, language: str
 ) -> None:
     front = fleet[language]
-    back = after(fleet, front)
-    caller = after(fleet, back)
+    back = fleet.after(front)
+    caller = fleet.after(back)
     with hosting(front, interrupts="go_on") as name, hosting(back) as below:
         reply = caller.stream(name, {"text": "x"})
         called = front.called(name)
