@@ -113,6 +113,8 @@ public final class FrameDecoder {
   /// Keeps what is left of the lent bytes; they may be reused after this.
   public func finish() {
     if carrySpent > 0 { dropSpent() }
+    // A connection that falls idle keeps nothing of what it has sent.
+    content = .none
     if lent.count > 0, fault == nil {
       precondition(block == nil, "finish while a content still wanted the lent bytes")
       keep(lent.count)

@@ -48,6 +48,22 @@ import Wire
     }
   }
 
+  /// A connection that falls idle behind it would keep it for as long as it stays.
+  @Test func aLargeContentGoesWithItsFrame() {
+    let decoder = decoder()
+    weak var kept: ContentBlock?
+    for piece in Pieces.split(frame(header, [UInt8](repeating: 7, count: 100_000)), at: 50_000) {
+      var piece = piece
+      piece.withUnsafeMutableBytes { raw in
+        decoder.begin(raw)
+        if decoder.next() == .frame { kept = decoder.content.block }
+        #expect(kept != nil || decoder.isInsideFrame)
+        decoder.finish()
+      }
+    }
+    #expect(kept == nil)
+  }
+
   @Test func aLargeContentSplitAtEveryOffsetAroundItsHeader() throws {
     let content = [UInt8](repeating: 7, count: 40_000)
     let bytes = frame(header, content) + frame(header, [1])

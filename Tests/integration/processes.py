@@ -130,7 +130,12 @@ class Daemon(Program):
     TOKEN = "s3cret-of-the-tests"
 
     def __init__(
-        self, folder: Path, *options: str, tcp: bool = True, tcp_url: str = "tcp://127.0.0.1:0"
+        self,
+        folder: Path,
+        *options: str,
+        tcp: bool = True,
+        tcp_url: str = "tcp://127.0.0.1:0",
+        environment: dict[str, str] | None = None,
     ) -> None:
         """Ready when this returns. `tcp_url` is where one listens that follows another."""
         self.folder = folder
@@ -141,7 +146,7 @@ class Daemon(Program):
             tokens.touch(mode=0o600, exist_ok=True)
             tokens.write_text(f"tests:{self.TOKEN}\n")
             arguments += ["--listen", tcp_url, "--tokens-file", str(tokens)]
-        super().__init__([daemon_binary(), *arguments, *options])
+        super().__init__([daemon_binary(), *arguments, *options], environment)
         self.ready = self._await_ready()
         listening: list[str] = self.ready["listen"]
         self.unix_url = f"unix:{self.socket}"
