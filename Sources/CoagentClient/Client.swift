@@ -23,6 +23,8 @@ public final class Client: Sendable {
     /// Has said goodbye: only for calls that serve those it still handles.
     var leaving: Link?
     var generation: UInt64 = 0
+    /// It has had a connection.
+    var wasConnected = false
     var nextTicket: UInt64 = 0
     var reconnecting: Task<Void, Never>?
     var ended: [CheckedContinuation<Void, Never>] = []
@@ -275,12 +277,12 @@ public final class Client: Sendable {
 
   /// Makes one connection and registers the agents on it.
   private func open() async throws {
-    let generation = state.withLock { state in
+    let (generation, isAgain) = state.withLock { state in
       state.generation += 1
-      return state.generation
+      return (state.generation, state.wasConnected)
     }
     let link = try await Link.open(
-      endpoint, greeting, generation: generation, agents: agents,
+      endpoint, greeting, generation: generation, isAgain: isAgain, agents: agents,
       onGoodbye: { [weak self] in self?.leaves(generation) },
       onDown: { [weak self] error in self?.fell(generation, error) },
       onCut: { [weak self] cut in cut.goOn(self) })
@@ -289,6 +291,7 @@ public final class Client: Sendable {
     let waiters = state.withLock { state -> [CheckedContinuation<Link, any Error>]? in
       guard case .waiting(let line) = state.phase else { return nil }
       state.phase = .connected(link)
+      state.wasConnected = true
       return Array(line.values)
     }
     guard let waiters else {

@@ -75,16 +75,17 @@ extension Client: Caller {
   public func send(
     _ to: String, _ message: Message, options: CallOptions, observes: Bool, acknowledged: Bool
   ) async throws {
-    var repeats = 0
+    var repeats = Repeats()
     while true {
       do {
         return try await sendOnce(
           to, message, options: options, observes: observes, acknowledged: acknowledged)
       } catch var error as AgentError {
         error.address = to
-        guard error.retry, repeats < options.repeatsMax else { throw error }
-        try await Task.sleep(for: error.pauseBeforeRepeating(repeats))
-        repeats += 1
+        guard let pause = repeats.pause(after: error, atMost: options.repeatsMax) else {
+          throw error
+        }
+        try await Task.sleep(for: pause)
       }
     }
   }

@@ -52,6 +52,9 @@ final class Link {
   private let decoder: FrameDecoder
   private let greeted = Answer()
   private var greetByMs: UInt64
+  private var welcomedMs: UInt64 = 0
+  /// The client had a connection before.
+  private let isAgain: Bool
   private var heartbeatMs: UInt64 = 0
   private var down: AgentError?
   private var hasToldDown = false
@@ -66,7 +69,8 @@ final class Link {
   /// `onGoodbye` is called when the sidecar takes nothing new, `onDown` once when an opened link
   /// has ended, `onCut` then for each call that may go on; all on the loop.
   static func open(
-    _ endpoint: Endpoint, _ greeting: Greeting, generation: UInt64, agents: AgentTable,
+    _ endpoint: Endpoint, _ greeting: Greeting, generation: UInt64, isAgain: Bool,
+    agents: AgentTable,
     onGoodbye: @escaping @Sendable () -> Void, onDown: @escaping @Sendable (AgentError) -> Void,
     onCut: @escaping @Sendable (CutCall) -> Void
   ) async throws -> Link {
@@ -80,7 +84,8 @@ final class Link {
         "cannot reach the sidecar at \(endpoint): \(error.message)",
         details: ["error": .string(error.name)])
     }
-    let link = try Link(stream, greeting, generation, agents, onGoodbye, onDown, onCut)
+    let link = try Link(
+      stream, greeting, generation, isAgain, agents, onGoodbye, onDown, onCut)
     do {
       try await link.greeted.value()
     } catch {
@@ -91,7 +96,8 @@ final class Link {
   }
 
   private init(
-    _ stream: ByteStream, _ greeting: Greeting, _ generation: UInt64, _ agents: AgentTable,
+    _ stream: ByteStream, _ greeting: Greeting, _ generation: UInt64, _ isAgain: Bool,
+    _ agents: AgentTable,
     _ onGoodbye: @escaping @Sendable () -> Void, _ onDown: @escaping @Sendable (AgentError) -> Void,
     _ onCut: @escaping @Sendable (CutCall) -> Void
   ) throws {
@@ -107,6 +113,7 @@ final class Link {
     frames = FrameConnection(stream, decoder: decoder, delegate: receiver)
     machine = ClientConnection(out: frames.out)
     self.generation = generation
+    self.isAgain = isAgain
     self.agents = agents
     self.onGoodbye = onGoodbye
     self.onDown = onDown
@@ -196,6 +203,7 @@ final class Link {
         startTicking()
       }
       greetByMs = Self.never
+      welcomedMs = LoopClock.turnMs
       greeted.give(nil)
     case .pong: if !pings.isEmpty { pings.removeFirst().give(nil) }
     case .registered(let id): registered(id)
@@ -211,7 +219,7 @@ final class Link {
     case .failedAt(let id, let failure):
       countFrame(id)
       calls[id]?.ends.inbox.deliver(AgentError(failure))
-    case .ended(let id, let failure): ended(id, failure.map { AgentError($0) })
+    case .ended(let id, let failure): ended(id, failure.map { error($0) })
     case .credit(let id, let bytes):
       if id % 2 == 0 {
         hosted[id]?.outlet.grant(bytes)
@@ -227,6 +235,16 @@ final class Link {
       if reason == "drained" { drained() } else { onGoodbye() }
     case .down(let failure): fall(AgentError(failure))
     }
+  }
+
+  /// A failure, which is not the last word where hosts may be on their way back as this client was
+  /// [CON-19].
+  private func error(_ failure: ClientFailure) -> AgentError {
+    var error = AgentError(failure)
+    error.awaitsHost =
+      isAgain && LoopClock.turnMs < welcomedMs + Self.rejoinMs
+      && [Reason.unknownAgent.rawValue, Reason.noReplica.rawValue].contains(failure.reason)
+    return error
   }
 
   private func ended(_ id: UInt64, _ error: AgentError?) {
@@ -281,6 +299,8 @@ final class Link {
   /// How often the clock is looked at while something depends on it.
   private var tickMs = tickMsMax
   private static let greetingMs: UInt64 = 5_000
+  /// How long after a connection was made again those who were lost with the last may come back.
+  private static let rejoinMs = UInt64(Limits.rejoinMs)
   /// How long after its time a call is waited for, should the sidecar not speak.
   static let overdueMs: UInt64 = 1_000
 

@@ -13,6 +13,9 @@ public struct AgentError: Error, Sendable, Equatable, CustomStringConvertible {
   public var details: [String: FlatValue]
   /// Nobody's code saw the call: it may be made again.
   public var retry: Bool
+  /// Nobody was there so shortly after the connection was made again that its host may be on its
+  /// way back too: it may be made again while that lasts.
+  public var awaitsHost = false
   /// The address that was called, where that is known.
   public var address: String
 
@@ -70,6 +73,7 @@ public struct AgentError: Error, Sendable, Equatable, CustomStringConvertible {
       }
       error.address = ""
       error.retry = false
+      error.awaitsHost = false
       self = error
     case is CancellationError:
       self.init(.cancelled, "the agent was cancelled")

@@ -122,7 +122,7 @@ private struct Reading {
   private let source: ReplySource
   private var call: Call?
   private var deadline: ContinuousClock.Instant?
-  private var repeats = 0
+  private var repeats = Repeats()
   private var hasBegun = false
   private(set) var isOver = false
 
@@ -140,7 +140,6 @@ private struct Reading {
           isOver = true
           throw located(error)
         }
-        repeats += 1
         call = nil
         try await Task.sleep(for: pause)
       } catch {
@@ -152,24 +151,47 @@ private struct Reading {
 
   private mutating func opened() async throws -> Call {
     if let call { return call }
-    if repeats == 0 { deadline = source.timeout.map { .now + $0 } }
-    let call = try await source.open(repeats == 0 ? source.timeout : deadline.map { $0 - .now })
+    let isFirst = repeats.count == 0
+    if isFirst { deadline = source.timeout.map { .now + $0 } }
+    let call = try await source.open(isFirst ? source.timeout : deadline.map { $0 - .now })
     self.call = call
     return call
   }
 
   /// Nil where the error is the call's last word: somebody may have seen it, its input went with
   /// it, or the time does not suffice.
-  private func pauseBeforeRepeating(_ error: AgentError) -> Duration? {
-    guard error.retry, !hasBegun, repeats < source.repeatsMax, call?.hasInput != true else {
-      return nil
-    }
-    let pause = error.pauseBeforeRepeating(repeats)
+  private mutating func pauseBeforeRepeating(_ error: AgentError) -> Duration? {
+    guard !hasBegun, call?.hasInput != true,
+      let pause = repeats.pause(after: error, atMost: source.repeatsMax)
+    else { return nil }
     if let deadline, .now + pause >= deadline { return nil }
     return pause
   }
 
   func located(_ error: AgentError) -> AgentError { call?.located(error) ?? error }
+}
+
+/// How often something that nobody has seen was asked for again.
+public struct Repeats: Sendable {
+  /// Those that count, and those that only waited for a host to come back.
+  private var counted = 0
+  private var waited = 0
+  public var count: Int { counted + waited }
+
+  public init() {}
+
+  /// How long to wait before it is asked for once more; nil when it is not.
+  public mutating func pause(after error: AgentError, atMost most: Int) -> Duration? {
+    guard most > 0 else { return nil }
+    if error.awaitsHost {
+      defer { waited += 1 }
+      let meanMs = min(50 << min(waited, 10), 500)
+      return .milliseconds(Int.random(in: meanMs / 2...meanMs * 3 / 2))
+    }
+    guard error.retry, counted < most else { return nil }
+    defer { counted += 1 }
+    return error.pauseBeforeRepeating(counted)
+  }
 }
 
 extension AgentError {

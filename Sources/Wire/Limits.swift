@@ -20,6 +20,7 @@ public struct Limits: Sendable, Equatable {
   public static let signalBytesMax = 64 << 10
   public static let signalsUnansweredMax = 64
   public static let farewellMs = 1_000
+  public static let rejoinMs = 5_000
   public static let concurrencyDefault = 1_000
   public static let sessionConcurrencyDefault = 1
   public static let idleMsDefault = 300_000

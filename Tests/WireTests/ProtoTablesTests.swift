@@ -70,6 +70,7 @@ import Wire
       "registration_bytes_max": limits.registrationBytesMax,
       "sessions_max": limits.sessionsMax,
       "subscriptions_max": limits.subscriptionsMax,
+      "rejoin_ms": Limits.rejoinMs,
       "farewell_ms": Limits.farewellMs,
       "signal_bytes_max": Limits.signalBytesMax,
       "signals_unanswered_max": Limits.signalsUnansweredMax,
