@@ -38,6 +38,7 @@ struct Stats: AsyncParsableCommand {
   private static func print(_ stats: JSON, since last: JSON?) {
     let calls = stats["calls"] ?? .null
     let sends = stats["sends"] ?? .null
+    let runs = stats["runs"] ?? .null
     let topics = stats["topics"] ?? .null
     let agents = stats["agents"]?.elements ?? []
     Output.line(
@@ -52,6 +53,9 @@ struct Stats: AsyncParsableCommand {
         + "\(calls.number("total")) in all\(rate("calls", "total", stats, last)), "
         + "\(calls.number("failed")) failed\(failures(calls))")
     Output.line("  sends    \(sends.number("total")) in all, \(sends.number("lost")) lost")
+    Output.line(
+      "  runs     \(runs.number("open")) open, \(runs.number("ended")) ended, "
+        + "\(Figure.bytes(Double(runs["bytes"]?.integer ?? 0))) kept")
     Output.line(
       "  topics   \(topics.number("subscriptions")) subscriptions, "
         + "\(topics.number("published")) published, \(topics.number("delivered")) delivered, "
