@@ -7,8 +7,8 @@ extension Client {
   /// comes. With `tail` only what comes. Goes on over lost connections. Leaving ends the reading
   /// only, not the run.
   ///
-  /// Throws `not_found`/`unknown_run`, and `failed_precondition`/`truncated` where what is wanted is
-  /// not kept any more (`details` say the `first` that is).
+  /// Throws `not_found`/`unknown_run`, and `failed_precondition`/`truncated` where what is wanted
+  /// is not kept any more (`details` say the `first` that is).
   public func attach(
     _ run: String, from frame: Int = 0, tail: Bool = false, timeout: Duration? = nil,
     windowBytes: Int? = nil
