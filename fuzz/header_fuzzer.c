@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size) {
   int fault = coagent_header_scan(text, size, &first);
   assert(fault >= COAGENT_HEADER_OK && fault <= COAGENT_HEADER_TRAILING);
   if (fault == COAGENT_HEADER_OK) {
-    assert(first.op >= COAGENT_OP_MISSING && first.op <= COAGENT_OP_CLOSE);
+    assert(first.op >= COAGENT_OP_MISSING && first.op <= COAGENT_OP_SPLICE);
     assert(first.wrong_field < 0 || !has(&first, first.wrong_field));
     uint8_t *again = malloc(size * ESCAPED_MAX + COAGENT_FIELDS * 64);
     size_t length = write_again(again, text, size, &first);

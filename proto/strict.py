@@ -45,6 +45,7 @@ REQUIRED = {
     "publish": ["topic", "source"],
     "subscribe": ["id", "topic"],
     "signal": ["name"],
+    "splice": ["id", "call"],
     "close": ["id", "to", "reason"],
 }
 CLIENT_OPS = set(REQUIRED) - {"welcome", "close"}

@@ -111,6 +111,7 @@ static inline int find_op(struct coagent_slice op) {
       return is(&op, "credit")   ? COAGENT_OP_CREDIT
              : is(&op, "cancel") ? COAGENT_OP_CANCEL
              : is(&op, "signal") ? COAGENT_OP_SIGNAL
+             : is(&op, "splice") ? COAGENT_OP_SPLICE
                                  : COAGENT_OP_UNKNOWN;
     case 7:
       return is(&op, "welcome")   ? COAGENT_OP_WELCOME

@@ -168,7 +168,7 @@ public final class ClientConnection {
       }
       receivedNumbered(id, header, content, into: &events)
     // A later version's operation, which this one can do without.
-    case .missing, .unknown, .hello, .welcome, .register, .send, .publish, .subscribe:
+    case .missing, .unknown, .hello, .welcome, .register, .send, .publish, .subscribe, .splice:
       break
     }
   }

@@ -5,11 +5,12 @@ internal import Wire
 /// buffer.
 ///
 /// It keeps the header's fields as they will be written, without `op` and `id`: the receiver's id
-/// is often not known yet. A plain record in its own memory, freed by whoever takes it from its
-/// queue.
+/// is often not known yet. Nor, of a reply, the words that say where it ends: a reply that is
+/// spliced into another ends otherwise. A plain record in one piece of memory, freed by whoever
+/// takes it from its queue.
 struct HeldFrame {
   var next: UnsafeMutablePointer<HeldFrame>?
-  /// The header's fields, then, unless there is a block, the content.
+  /// The header's fields, then, unless there is a block, the content: behind the record itself.
   var bytes: UnsafeMutableRawPointer
   var fieldsLength: Int
   var contentLength: Int
@@ -17,9 +18,14 @@ struct HeldFrame {
   /// What it takes from the receiver's window.
   var cost: Int
   var isError: Bool
+  /// The terminal frame of a call.
   var isLast: Bool
   /// Its message goes on in the next frame.
   var isPart: Bool
+  /// An error that says that no agent's code has seen the call.
+  var mayRetry = false
+  /// No frame but the place of another call's replies; -1: a frame.
+  var inner: CallIndex = -1
   /// When a published message is worth nothing any more, on the router's clock; 0: never.
   var expires: UInt64 = 0
 
@@ -30,16 +36,32 @@ struct HeldFrame {
     isPart: Bool = false
   ) -> UnsafeMutablePointer<HeldFrame> {
     let copied = content.block == nil ? content.count : 0
-    let bytes = malloc(max(fields.count + copied, 1))!
+    let room = MemoryLayout<HeldFrame>.stride
+    let memory = malloc(room + fields.count + copied)!
+    let bytes = memory + room
     if fields.count > 0 { memcpy(bytes, fields.baseAddress!, fields.count) }
     if copied > 0 { memcpy(bytes + fields.count, content.bytes.baseAddress!, copied) }
-    let frame = UnsafeMutablePointer<HeldFrame>.allocate(capacity: 1)
+    let frame = memory.bindMemory(to: HeldFrame.self, capacity: 1)
     frame.initialize(
       to: HeldFrame(
         next: nil, bytes: bytes, fieldsLength: fields.count, contentLength: content.count,
         block: content.block.map { Unmanaged.passRetained($0) }, cost: cost, isError: isError,
         isLast: isLast, isPart: isPart))
     return frame
+  }
+
+  /// The place of `inner`'s replies among those of another call.
+  static func place(of inner: CallIndex) -> UnsafeMutablePointer<HeldFrame> {
+    let frame = bare(isLast: false)
+    frame.pointee.inner = inner
+    return frame
+  }
+
+  /// A frame without fields and content: as the last, an end that carries no message.
+  static func bare(isLast: Bool) -> UnsafeMutablePointer<HeldFrame> {
+    make(
+      fields: UnsafeRawBufferPointer(start: nil, count: 0), content: .none, cost: 0,
+      isError: false, isLast: isLast)
   }
 
   var fields: UnsafeRawBufferPointer {
@@ -52,9 +74,8 @@ struct HeldFrame {
   }
 
   static func free(_ frame: UnsafeMutablePointer<HeldFrame>) {
-    Glibc.free(frame.pointee.bytes)
     frame.pointee.block?.release()
-    frame.deallocate()
+    Glibc.free(frame)
   }
 }
 
@@ -92,6 +113,14 @@ struct Direction {
   mutating func append(_ frame: UnsafeMutablePointer<HeldFrame>) {
     if let last { last.pointee.next = frame } else { first = frame }
     last = frame
+    heldBytes += frame.pointee.size
+    heldCost += frame.pointee.cost
+  }
+
+  mutating func prepend(_ frame: UnsafeMutablePointer<HeldFrame>) {
+    frame.pointee.next = first
+    first = frame
+    if last == nil { last = frame }
     heldBytes += frame.pointee.size
     heldCost += frame.pointee.cost
   }

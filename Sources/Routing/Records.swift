@@ -5,6 +5,7 @@ internal import Wire
 public typealias ConnectionIndex = Int32
 typealias CallIndex = Int32
 typealias SessionIndex = Int32
+typealias LaneIndex = Int32
 
 /// Where a call stands.
 enum CallState: UInt8 {
@@ -16,7 +17,7 @@ enum CallState: UInt8 {
   case running
   /// Ended for its caller; its host has still to end it.
   case abandoned
-  /// Ended by its host; replies are held for its caller.
+  /// Ended by its host, or handed over to another; replies are held for its caller.
   case delivering
   /// No call of its own: it reads what a run replies.
   case reading
@@ -32,6 +33,23 @@ struct Call {
   var inputEnded = true
   /// Whether its `window` was 0 and no credit has come: all replies are held, the last too.
   var isHeldBack = false
+  /// Its host has begun a message and not finished it.
+  var isInMessage = false
+  /// Its replies are put into those of its parent: it has no caller then, and the parent's reader
+  /// is its own.
+  var isSpliced = false
+  /// Its end is that of its parent.
+  var isHandedOver = false
+  /// What it replies does not keep its place in the parent's replies.
+  var isUnordered = false
+  /// It is among those of the parent's lane that may have something to deliver.
+  var isReady = false
+  /// Others are, or were, spliced into its replies, or there was a lane.
+  var isWoven = false
+  /// It was spliced into the replies to a send: nobody reads it.
+  var isUnread = false
+  /// The last frame held for it is an error of the sidecar's own.
+  var hasOwnError = false
   /// Words of the router's `words`, for listings.
   var type: Int32 = -1
   var from: Int32 = -1
@@ -82,9 +100,14 @@ struct Call {
   var opening: UnsafeMutablePointer<HeldFrame>?
   var replies: Direction
   var input: Direction
+  /// The call, this one or one spliced into it, of which the reader has a message begun and not
+  /// finished.
+  var openSource: CallIndex = -1
+  /// What goes before its turn among the replies.
+  var lane: LaneIndex = -1
 
   /// Whether somebody waits for its replies. Nobody does of a send, nor of what was cancelled.
-  var isAwaited: Bool { caller >= 0 || run >= 0 }
+  var isAwaited: Bool { caller >= 0 || run >= 0 || isSpliced }
 }
 
 /// A queue of waiting calls, linked through them.

@@ -42,7 +42,7 @@ extension Router {
   }
 
   /// The first credit starts a lazy call: it joins mailbox or line now [CAL-12].
-  private func startLazy(_ call: CallIndex) {
+  func startLazy(_ call: CallIndex) {
     uncharge(call)
     if let failure = admit(call, .held) { return fail(call, failure) }
     let session = calls.at(call).pointee.session
@@ -62,14 +62,24 @@ extension Router {
   private func heldCost(_ call: CallIndex, _ way: Way) -> Int {
     let record = calls.at(call)
     guard way == .reply else { return record.pointee.input.heldCost }
-    guard record.pointee.run < 0 else {
-      return record.pointee.replies.heldCost + behind(record.pointee.run)
+    var cost = record.pointee.replies.heldCost
+    if record.pointee.lane >= 0 {
+      cost += lanes.at(record.pointee.lane).pointee.messages.heldCost
     }
-    return record.pointee.replies.heldCost
+    if record.pointee.run >= 0 {
+      cost += behind(record.pointee.run)
+    } else if record.pointee.isSpliced, isAtFront(call) {
+      let run = calls.at(root(of: call)).pointee.run
+      if run >= 0 { cost += behind(run) }
+    }
+    return cost
   }
 
   /// Permits the sender of a direction what its receiver's window leaves room for, once that is
   /// worth a frame [CRD-7].
+  ///
+  /// A spliced call that the reader has come to is never kept without credit: what congests the
+  /// reader's connection may stand behind it.
   func grant(_ call: CallIndex, _ way: Way) {
     let record = calls.at(call)
     let direction = direction(call, way)
@@ -77,15 +87,18 @@ extension Router {
     if way == .input, record.pointee.run >= 0 { sender = inputSource(of: record.pointee.run) }
     guard sender.connection >= 0, record.pointee.state != .delivering else { return }
     if way == .input, !record.pointee.acceptsInput || record.pointee.inputEnded { return }
-    let reach = max(
-      min(direction.pointee.window, Limits.windowBytesDefault), direction.pointee.floor)
+    let isSpliced = way == .reply && record.pointee.isSpliced
+    let window = isSpliced ? readerWindow(call) : direction.pointee.window
+    let reach = max(min(window, Limits.windowBytesDefault), direction.pointee.floor)
     let room = reach - heldCost(call, way) - direction.pointee.allowance
     guard room > 0, room >= direction.pointee.step || direction.pointee.allowance <= 0 else {
       return
     }
     var receiver = receiver(call, way).connection
     if way == .reply, record.pointee.run >= 0 { receiver = pacingConnection(record.pointee.run) }
-    if receiver >= 0, isCongested(receiver) { return starve(receiver, call, way) }
+    if receiver >= 0, isCongested(receiver), !(isSpliced && window != .min) {
+      return starve(receiver, call, way)
+    }
     direction.pointee.allowance += room
     var writer = HeaderWriter(
       connections.at(sender.connection).pointee.out, "credit", id: sender.id)

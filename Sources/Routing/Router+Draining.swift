@@ -25,9 +25,10 @@ extension Router {
     }
     // A watch has no end of its own to wait for [DRN-6].
     for call in calls.indices() where calls.isUsed(call) {
-      // What reads a run ends with that.
-      guard calls.at(call).pointee.state != .reading,
-        agents[Int(calls.at(call).pointee.agent)].isSystem, !calls.at(call).pointee.isAside
+      // What reads a run ends with that, and a refusal that is held is no call.
+      let agent = calls.at(call).pointee.agent
+      guard calls.at(call).pointee.state != .reading, agent >= 0, agents[Int(agent)].isSystem,
+        !calls.at(call).pointee.isAside
       else { continue }
       fail(call, Failure(.shutdown, "the sidecar is shutting down"))
     }
@@ -81,11 +82,12 @@ extension Router {
   public func endDrain() {
     // Hosts that have not ended what was cancelled are not waited for.
     isDrainOver = true
-    for call in calls.indices() where calls.isUsed(call) {
+    // What is spliced ends with what it is spliced into.
+    for call in calls.indices() where calls.isUsed(call) && !calls.at(call).pointee.isSpliced {
       guard !calls.at(call).pointee.isAside else { continue }
       let state = calls.at(call).pointee.state
       let wasSeen = state == .running || state == .delivering || state == .reading
-      fail(call, Failure(.shutdown, "the sidecar has shut down", mayRetry: !wasSeen))
+      end(call, Failure(.shutdown, "the sidecar has shut down", mayRetry: !wasSeen))
     }
     endSignals(Failure(.shutdown, "the sidecar has shut down"))
     relieve()

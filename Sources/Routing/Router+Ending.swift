@@ -122,20 +122,22 @@ extension Router {
     return nil
   }
 
-  /// The opener of a call wants no more of it; of a run, perhaps nobody does [CAN-1, RUN-6].
+  /// The opener of a call wants no more of it, or only the error that is held for it; of a run,
+  /// perhaps nobody does [CAN-1, RUN-6, SPL-8].
   func cancelMade(_ call: CallIndex, word: String = "") {
     let cancelled = Failure(.cancelled, "cancelled by its opener")
     guard calls.at(call).pointee.reading < 0 else {
       return cancelReader(call, cancelled, word: word)
     }
-    fail(call, cancelled, word: word)
+    if calls.at(call).pointee.hasOwnError { return giveError(call) }
+    end(call, cancelled, word: word)
   }
 
   /// What an id stands for ends because of what its own frame said [HDR-10, IDS-13].
   func failID(_ connection: ConnectionIndex, _ id: UInt64, _ failure: Failure) {
     guard let entry = connections.at(connection).pointee.ids.find(id) else { return }
     switch entry.kind {
-    case .made: fail(entry.index, failure)
+    case .made: end(entry.index, failure)
     case .hosted:
       refuse(connection, id, failure)
       let call = entry.index
@@ -158,14 +160,26 @@ extension Router {
     }
   }
 
+  /// Something has gone wrong with a call: it ends, here and now or in its place.
+  func fail(_ call: CallIndex, _ failure: Failure, word: String = "") {
+    if endsInPlace(call) {
+      failInPlace(call, failure, word: word)
+    } else {
+      end(call, failure, word: word)
+    }
+  }
+
   /// Ends a call for its caller, whatever it is doing, and everything below it. A host that has it
   /// is told to stop, with `word` or the failure's reason, and keeps its place until it has
   /// [CAN-1 to CAN-5, PAR-3].
-  func fail(_ call: CallIndex, _ failure: Failure, word: String = "") {
+  ///
+  /// - Parameter isTold: whether there is a caller to be told.
+  func end(_ call: CallIndex, _ failure: Failure, word: String = "", isTold: Bool = true) {
     let record = calls.at(call)
     let caller = record.pointee.caller
+    let children = takeChildren(call)
     if caller >= 0 {
-      refuse(caller, record.pointee.callerID, failure)
+      if isTold { refuse(caller, record.pointee.callerID, failure) }
       count(call, failed: failure.reason.code)
       releaseCaller(call)
     } else if record.pointee.run >= 0 {
@@ -174,10 +188,13 @@ extension Router {
       count(call, failed: failure.reason.code)
       releaseCaller(call)
     } else if record.pointee.state != .abandoned {
-      stopTimer(record)
-      if record.pointee.isOneway { metrics.sendsLost &+= 1 }
+      if record.pointee.isOneway {
+        metrics.sendsLost &+= 1
+      } else {
+        count(call, failed: failure.reason.code)
+      }
+      releaseCaller(call)
     }
-    let children = takeChildren(call)
     switch record.pointee.state {
     case .waiting:
       let session = record.pointee.session
@@ -191,27 +208,32 @@ extension Router {
       free(call)
     case .running where record.pointee.host < 0:
       free(call)
-    case .running:
-      record.pointee.state = .abandoned
-      // Whatever it still sends is dropped; it must not wait for credit to get it out [CRD-11].
-      record.pointee.replies.window = Limits.windowBytesMax
-      drop(call, .input)
-      let host = record.pointee.host
-      var writer = HeaderWriter(
-        connections.at(host).pointee.out, "cancel", id: record.pointee.hostID)
-      writer.string("reason", word.isEmpty ? failure.reason.rawValue : word)
-      writer.finish()
-      markDirty(host)
-      if record.pointee.session < 0 {
-        record.pointee.timer = timers.set(
-          .cancelGrace, call, due: now + UInt64(limits.cancelGraceMs))
-      }
-      grant(call, .reply)
-    case .abandoned:
-      break
+    case .running: abandon(call, word.isEmpty ? failure.reason.rawValue : word)
+    case .abandoned: break
     }
     let ended = Failure(.parentEnded, "the call that this one served has ended")
-    for child in children where calls.isUsed(child) { fail(child, ended) }
+    for child in children where calls.isUsed(child) { end(child, ended) }
+  }
+
+  /// Tells a host to stop. Nobody waits for the call any more, but its place is taken until the
+  /// host has ended it [CAN-5].
+  func abandon(_ call: CallIndex, _ word: String) {
+    let record = calls.at(call)
+    record.pointee.state = .abandoned
+    // Whatever it still sends is dropped; it must not wait for credit to get it out [CRD-11].
+    record.pointee.replies.window = Limits.windowBytesMax
+    drop(call, .input)
+    let host = record.pointee.host
+    var writer = HeaderWriter(
+      connections.at(host).pointee.out, "cancel", id: record.pointee.hostID)
+    writer.string("reason", word)
+    writer.finish()
+    markDirty(host)
+    if record.pointee.session < 0 {
+      record.pointee.timer = timers.set(
+        .cancelGrace, call, due: now + UInt64(limits.cancelGraceMs))
+    }
+    grant(call, .reply)
   }
 
   /// The caller has its terminal frame.
@@ -287,18 +309,35 @@ extension Router {
     record.pointee.nextSibling = -1
   }
 
-  /// A parent that its host has ended leaves its children alone [PAR-3].
+  /// A parent that its host has ended leaves its children alone [PAR-3], but for those that are
+  /// part of its reply.
   private func orphanChildren(_ call: CallIndex) {
-    while calls.at(call).pointee.firstChild >= 0 {
-      orphan(calls.at(call).pointee.firstChild)
+    var child = calls.at(call).pointee.firstChild
+    while child >= 0 {
+      let next = calls.at(child).pointee.nextSibling
+      if !calls.at(child).pointee.isSpliced {
+        orphan(child)
+        parentEnded(child)
+      }
+      child = next
     }
   }
 
-  /// The calls that were made for this one, which now end with it.
-  private func takeChildren(_ call: CallIndex) -> [CallIndex] {
+  /// The calls that were made for this one, which now end with it. What they replied is for nobody.
+  func takeChildren(_ call: CallIndex) -> [CallIndex] {
+    guard calls.at(call).pointee.firstChild >= 0 else { return [] }
+    let reader = account(of: call)
     var children: [CallIndex] = []
     while calls.at(call).pointee.firstChild >= 0 {
       let child = calls.at(call).pointee.firstChild
+      if calls.at(child).pointee.isSpliced {
+        var starved: [CallIndex] = []
+        moveHeld(child, from: reader, to: -1, &starved)
+        calls.at(child).pointee.isSpliced = false
+        calls.at(child).pointee.isHandedOver = false
+        calls.at(child).pointee.isUnordered = false
+        calls.at(child).pointee.isReady = false
+      }
       orphan(child)
       children.append(child)
     }
@@ -334,10 +373,6 @@ extension Router {
     metrics.calls.total &+= 1
     metrics.calls.failed &+= 1
     metrics.failedByCode[failure.reason.code.ordinal] &+= 1
-  }
-
-  func countLost(_ call: CallIndex, _ failure: Failure) {
-    count(call, failed: failure.reason.code)
   }
 
   /// Counts a call's end, once.

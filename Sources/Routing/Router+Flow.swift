@@ -22,6 +22,9 @@ extension Router {
     if header[.part], header[.end] {
       return refuseField(connection, header, .badField, "part")
     }
+    if header[.unordered], header[.part], entry.kind == .hosted {
+      return refuseField(connection, header, .badField, "unordered")
+    }
     if header[.ext].count > Limits.extBytesMax {
       return refuseField(connection, header, .badField, "ext")
     }
@@ -37,12 +40,8 @@ extension Router {
     let record = calls.at(call)
     let isLast = header[.end]
     let cost = cost(header, content)
-    guard record.pointee.isAwaited else {
-      // A send's, or a call's that has ended for its caller: dropped, and granted again [CRD-11].
-      if isLast { return hostEnded(call, .answered) }
-      record.pointee.replies.allowance -= cost
-      grant(call, .reply)
-      return
+    if record.pointee.caller < 0 || record.pointee.isWoven || header[.unordered] {
+      return receiveIndirect(call, header, content, cost: cost)
     }
     if cost > 0, record.pointee.replies.allowance <= 0 {
       // What ends the call at its host ends it there also when it comes too early [CRD-3, CAL-14].
@@ -51,6 +50,7 @@ extension Router {
       return
     }
     record.pointee.replies.allowance -= cost
+    record.pointee.isInMessage = header[.part]
     if isLast { releaseHost(call, .answered) }
     let outcome = pass(call, .reply, header, content, cost: cost, isLast: isLast)
     settle(call, .reply, outcome, isLast)
@@ -86,9 +86,13 @@ extension Router {
       return
     }
     record.pointee.replies.allowance -= cost
+    record.pointee.isInMessage = false
     if isLast {
       record.pointee.failure = ErrorCode(rawValue: header[.code].text) ?? .internal
       releaseHost(call, .failed)
+    }
+    if record.pointee.isSpliced || record.pointee.isWoven {
+      return weave(call, header, .none, cost: cost, isLast: isLast)
     }
     let outcome = pass(call, .reply, header, .none, cost: cost, isLast: isLast)
     settle(call, .reply, outcome, isLast)
@@ -126,6 +130,7 @@ extension Router {
   func receiver(_ call: CallIndex, _ way: Way) -> (connection: ConnectionIndex, id: UInt64) {
     let record = calls.at(call)
     return switch way {
+    case .reply where record.pointee.isSpliced: reader(of: call)
     case .reply: (record.pointee.caller, record.pointee.callerID)
     case .input: (record.pointee.host, record.pointee.hostID)
     }
@@ -133,7 +138,7 @@ extension Router {
 
   /// Writes a frame to its receiver, or holds it [CRD-7].
   @inline(__always)
-  private func pass(
+  func pass(
     _ call: CallIndex, _ way: Way, _ header: Header, _ content: Content, cost: Int, isLast: Bool
   ) -> Outcome {
     let direction = direction(call, way)
@@ -143,23 +148,41 @@ extension Router {
       let out = connections.at(receiver.connection).pointee.out
       if out.pending < Self.bufferedMax {
         var writer = HeaderWriter(out, isError ? "error" : "data", id: receiver.id)
-        Self.writeFields(&writer, header, isError: isError, isLast: isLast)
+        Self.writeFields(&writer, header, isError: isError)
+        Self.writeEnd(
+          &writer, isError: isError, isLast: isError ? isLast : header[.end],
+          mayRetry: header[.retry])
         writer.finish(content)
         direction.pointee.window -= cost
+        if way == .reply { calls.at(call).pointee.openSource = header[.part] ? call : -1 }
         markDirty(receiver.connection)
         return .passed
       }
     }
-    var writer = HeaderWriter(tailInto: scratch)
-    Self.writeFields(&writer, header, isError: isError, isLast: isLast)
-    writer.finishTail()
-    let isKept = way == .reply && receiver.connection < 0
-    let held = HeldFrame.make(
-      fields: scratch.takeAll(), content: isKept ? Self.shared(content) : content, cost: cost,
-      isError: isError, isLast: isLast, isPart: !isError && header[.part])
-    guard isKept else { return hold(call, way, held) }
-    keep(call, held)
+    guard way == .reply, receiver.connection < 0 else {
+      return hold(call, way, heldFrame(way, header, content, cost: cost, isLast: isLast))
+    }
+    calls.at(call).pointee.openSource = header[.part] ? call : -1
+    let kept = Self.shared(content)
+    keep(call, heldFrame(way, header, kept, cost: cost, isLast: isLast))
     return .passed
+  }
+
+  /// A frame as it waits.
+  func heldFrame(
+    _ way: Way, _ header: Header, _ content: Content, cost: Int, isLast: Bool
+  ) -> UnsafeMutablePointer<HeldFrame> {
+    let isError = header.operation == .error
+    var writer = HeaderWriter(tailInto: scratch)
+    Self.writeFields(&writer, header, isError: isError)
+    // The end of the input is not the end of the call.
+    if way == .input, header[.end] { writer.truth("end") }
+    writer.finishTail()
+    let held = HeldFrame.make(
+      fields: scratch.takeAll(), content: content, cost: cost, isError: isError, isLast: isLast,
+      isPart: !isError && header[.part])
+    held.pointee.mayRetry = header[.retry]
+    return held
   }
 
   /// Content that many will refer to is copied once.
@@ -188,12 +211,12 @@ extension Router {
   /// Whether the receiver's window lets a frame through. Without cost it only has to wait for what
   /// is before it [CRD-10].
   @inline(__always)
-  private func mayPass(_ call: CallIndex, _ way: Way, _ cost: Int) -> Bool {
+  func mayPass(_ call: CallIndex, _ way: Way, _ cost: Int) -> Bool {
     if way == .reply, calls.at(call).pointee.isHeldBack { return false }
     return cost == 0 || direction(call, way).pointee.window > 0
   }
 
-  private func hold(
+  func hold(
     _ call: CallIndex, _ way: Way, _ frame: UnsafeMutablePointer<HeldFrame>
   ) -> Outcome {
     let receiver = receiver(call, way).connection
@@ -218,13 +241,12 @@ extension Router {
   }
 
   /// What follows once a frame is on its way.
-  private func settle(_ call: CallIndex, _ way: Way, _ outcome: Outcome, _ isLast: Bool) {
+  func settle(_ call: CallIndex, _ way: Way, _ outcome: Outcome, _ isLast: Bool) {
     switch outcome {
     case .mailboxFull:
       fail(call, mailboxesFull())
     case .overrun:
-      let mark = limits.connectionHardMarkBytes
-      fail(call, Failure(.readerOverrun, "more than \(mark) bytes wait for the receiver"))
+      fail(call, overrun())
     case .passed:
       if isLast { finish(call) } else { grant(call, way) }
     case .held where isLast:
@@ -235,9 +257,15 @@ extension Router {
     }
   }
 
+  func overrun() -> Failure {
+    let mark = limits.connectionHardMarkBytes
+    return Failure(.readerOverrun, "more than \(mark) bytes wait for the receiver")
+  }
+
   /// Writes what is held for a direction as far as its window and the receiver's buffer allow; what
   /// the buffer has no room for waits for its turn.
   func pump(_ call: CallIndex, _ way: Way, atMost budget: Int = .max) {
+    if way == .reply, calls.at(call).pointee.isWoven { return pumpWoven(call, atMost: budget) }
     let receiver = receiver(call, way)
     guard receiver.connection >= 0 else { return }
     let direction = direction(call, way)
@@ -250,33 +278,55 @@ extension Router {
       _ = direction.pointee.removeFirst()
       state.pointee.heldBytes -= frame.pointee.size
       left -= frame.pointee.size + Limits.frameCostBytes
-      let op: StaticString = frame.pointee.isError ? "error" : "data"
-      var writer = HeaderWriter(state.pointee.out, op, id: receiver.id)
-      writer.fields(frame.pointee.fields)
-      writer.finish(frame.pointee.content)
+      write(frame, to: receiver, isLast: frame.pointee.isLast, mayRetry: frame.pointee.mayRetry)
       direction.pointee.window -= frame.pointee.cost
-      markDirty(receiver.connection)
+      if way == .reply { calls.at(call).pointee.openSource = frame.pointee.isPart ? call : -1 }
       let isLast = frame.pointee.isLast
       HeldFrame.free(frame)
       if isLast { return finish(call) }
     }
   }
 
+  /// Writes a held frame to whom it is for.
+  func write(
+    _ frame: UnsafeMutablePointer<HeldFrame>,
+    to receiver: (connection: ConnectionIndex, id: UInt64), isLast: Bool, mayRetry: Bool
+  ) {
+    let isError = frame.pointee.isError
+    var writer = HeaderWriter(
+      connections.at(receiver.connection).pointee.out, isError ? "error" : "data", id: receiver.id)
+    writer.fields(frame.pointee.fields)
+    Self.writeEnd(&writer, isError: isError, isLast: isLast, mayRetry: mayRetry)
+    writer.finish(frame.pointee.content)
+    markDirty(receiver.connection)
+  }
+
   // MARK: Fields
 
+  /// What a frame says wherever it stands; where it ends is in `writeEnd`.
   @inline(__always)
-  private static func writeFields(
-    _ writer: inout HeaderWriter, _ header: Header, isError: Bool, isLast: Bool
-  ) {
-    if isError { return writeError(&writer, header, isLast: isLast) }
+  static func writeFields(_ writer: inout HeaderWriter, _ header: Header, isError: Bool) {
+    if isError { return writeError(&writer, header) }
     if header.has(.type) { writer.string("type", header[.type]) }
     if header[.part] { writer.truth("part") }
-    if header[.end] { writer.truth("end") }
     if header.has(.ext) { writer.object("ext", header[.ext]) }
     if header.has(.contentType) { writer.string("content_type", header[.contentType]) }
   }
 
-  static func writeError(_ writer: inout HeaderWriter, _ header: Header, isLast: Bool) {
+  @inline(__always)
+  static func writeEnd(
+    _ writer: inout HeaderWriter, isError: Bool, isLast: Bool, mayRetry: Bool
+  ) {
+    if !isError {
+      if isLast { writer.truth("end") }
+    } else if !isLast {
+      writer.truth("more")
+    } else if mayRetry {
+      writer.truth("retry")
+    }
+  }
+
+  static func writeError(_ writer: inout HeaderWriter, _ header: Header) {
     let code = ErrorCode(rawValue: header[.code].text) ?? .internal
     writer.string("code", code.rawValue)
     if header.has(.reason) { writer.string("reason", header[.reason]) }
@@ -286,8 +336,6 @@ extension Router {
     if header.has(.details), header[.details].count <= Limits.detailsBytesMax {
       writer.object("details", header[.details])
     }
-    if !isLast { writer.truth("more") }
-    if isLast, header[.retry] { writer.truth("retry") }
   }
 
   /// Data goes into a connection's buffer while less than this waits there.

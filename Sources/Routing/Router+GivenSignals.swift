@@ -126,7 +126,8 @@ extension Router {
       writer.finish()
     case .error(let header):
       var writer = HeaderWriter(connections.at(sender).pointee.out, "error", id: id)
-      Self.writeError(&writer, header, isLast: true)
+      Self.writeError(&writer, header)
+      Self.writeEnd(&writer, isError: true, isLast: true, mayRetry: header[.retry])
       writer.finish()
     case .failed(let failure): refuse(sender, id, failure)
     }

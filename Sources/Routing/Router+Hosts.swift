@@ -261,10 +261,7 @@ extension Router {
     guard calls.isUsed(call), calls.at(call).pointee.caller == connection,
       calls.at(call).pointee.callerID == entry.id
     else { return }
-    let failure = Failure(.callerLost, "the caller was lost")
-    countLost(call, failure)
-    releaseCaller(call)
-    fail(call, failure)
+    end(call, Failure(.callerLost, "the caller was lost"), isTold: false)
   }
 
   /// A client says that it is leaving, or is to [CON-13, DRN-7].
@@ -283,8 +280,9 @@ extension Router {
     let failure = Failure(.shutdown, "the client has gone")
     for entry in connections.at(connection).pointee.ids.all()
     where entry.kind == .hosted || entry.kind == .made {
-      guard calls.isUsed(entry.index) else { continue }
-      fail(entry.index, failure)
+      let now = connections.at(connection).pointee.ids.find(entry.id)
+      guard now?.index == entry.index else { continue }
+      if entry.kind == .made { end(entry.index, failure) } else { fail(entry.index, failure) }
     }
   }
 }

@@ -166,9 +166,9 @@ extension Router {
     var views: [CallView] = []
     var more = false
     calls.forEach { index, call in
-      guard !more, call.pointee.state != .reading,
-        !agents[Int(call.pointee.agent)].isSystem, isWanted(call.pointee)
-      else { return }
+      // A refusal that is held is no call, and what reads a run is none of its own.
+      let agent = call.pointee.agent
+      guard !more, agent >= 0, !agents[Int(agent)].isSystem, isWanted(call.pointee) else { return }
       if views.count < limit { views.append(view(ofCall: index)) } else { more = true }
     }
     return (views, more)

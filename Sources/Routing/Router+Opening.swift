@@ -22,7 +22,7 @@ extension Router {
     if let failure = open(connection, id, header, content) {
       // What was refused before it became a call has failed all the same.
       if metrics.calls.total == total { countRefused(failure) }
-      refuse(connection, id, failure)
+      refuseCall(connection, id, header, failure)
     }
     return nil
   }
@@ -176,9 +176,22 @@ extension Router {
       return refused(.parentEnded, "the call \(id) that this serves has ended")
     }
     guard calls.at(entry.index).pointee.depth < limits.callDepthMax else {
-      return refused(.callDepth, "calls are nested deeper than \(limits.callDepthMax)")
+      return .failure(FailureError(failure: tooDeep(entry.index)))
     }
     return .success(entry.index)
+  }
+
+  /// Who has called whom, for him who has to find out why nobody ends it [PAR-7, SPL-12].
+  private func tooDeep(_ call: CallIndex) -> Failure {
+    var path: [String] = []
+    var ancestor = call
+    while ancestor >= 0, path.count < 8 {
+      path.append(registry.name(of: calls.at(ancestor).pointee.agent).text)
+      ancestor = calls.at(ancestor).pointee.parent
+    }
+    return Failure(
+      .callDepth, "calls are nested deeper than \(limits.callDepthMax)",
+      detail: ("path", .text(path.reversed().joined(separator: " "))))
   }
 
   /// Whether a client may call itself that [CAL-8].
@@ -345,9 +358,11 @@ extension Router {
     if calls.at(call).pointee.acceptsInput { writer.truth("input") }
   }
 
-  /// The address that a call was made to.
+  /// The address that a call was made to; empty for what stands for no call of its own: a refusal
+  /// that is held, a reader of a run.
   func address(of call: CallIndex) -> UnsafeRawBufferPointer {
     let record = calls.at(call)
+    guard record.pointee.agent >= 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
     return record.pointee.session >= 0
       ? sessions.at(record.pointee.session).pointee.address
       : registry.name(of: record.pointee.agent)

@@ -62,7 +62,7 @@ extension Router {
   // MARK: Choice
 
   /// A replica that can take a stateless call now: the less loaded of two taken at random [CAL-4].
-  private func pickReplica(_ agent: AgentIndex, for call: CallIndex) -> ReplicaIndex? {
+  func pickReplica(_ agent: AgentIndex, for call: CallIndex) -> ReplicaIndex? {
     let count = registry.replicaCount(of: agent)
     if count == 1 {
       let only = registry.replica(of: agent, at: 0)
@@ -96,8 +96,15 @@ extension Router {
 
   func canTake(_ replica: ReplicaIndex, _ call: CallIndex) -> Bool {
     let record = replicas.at(replica)
-    guard !isCongested(record.pointee.connection) else { return false }
-    return record.pointee.running < record.pointee.concurrency || isExempt(call)
+    let isCongested = isCongested(record.pointee.connection)
+    if !isCongested, record.pointee.running < record.pointee.concurrency { return true }
+    return isExempt(call) && !(isCongested && isSwamped(record.pointee.connection))
+  }
+
+  /// Whether so much lies in a connection's buffer that it gets not even what others wait for. What
+  /// is held for it may be held because of that very call.
+  func isSwamped(_ connection: ConnectionIndex) -> Bool {
+    connections.at(connection).pointee.out.pending >= limits.connectionHighMarkBytes
   }
 
   /// Whether as much waits for a connection as makes it get no new calls, and its senders no credit
@@ -110,10 +117,13 @@ extension Router {
   /// its own parent [PAR-9]. Nobody waits for a send.
   func isExempt(_ call: CallIndex) -> Bool {
     guard !calls.at(call).pointee.isOneway else { return false }
+    if calls.at(call).pointee.isSpliced, isAtFront(call) { return true }
     let agent = calls.at(call).pointee.agent
     var ancestor = calls.at(call).pointee.parent
     while ancestor >= 0 {
-      if calls.at(ancestor).pointee.agent == agent { return true }
+      // One that was handed over runs here no more.
+      let other = calls.at(ancestor)
+      if other.pointee.agent == agent, other.pointee.state == .running { return true }
       ancestor = calls.at(ancestor).pointee.parent
     }
     return false

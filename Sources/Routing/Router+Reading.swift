@@ -174,18 +174,17 @@ extension Router {
     isCutOff: Bool
   ) {
     let caller = reader.pointee.caller
-    let op: StaticString = frame.pointee.isError ? "error" : "data"
-    var writer = HeaderWriter(
-      connections.at(caller).pointee.out, op, id: reader.pointee.callerID)
-    if isCutOff {
-      // The end of a message that it has no beginning of: the end is all it can use.
-      writer.truth("end")
-      writer.finish()
-    } else {
-      writer.fields(frame.pointee.fields)
-      writer.finish(frame.pointee.content)
+    guard isCutOff else {
       reader.pointee.replies.window -= frame.pointee.cost
+      return write(
+        frame, to: (caller, reader.pointee.callerID), isLast: frame.pointee.isLast,
+        mayRetry: frame.pointee.mayRetry)
     }
+    // The end of a message that it has no beginning of: the end is all it can use.
+    var writer = HeaderWriter(
+      connections.at(caller).pointee.out, "data", id: reader.pointee.callerID)
+    writer.truth("end")
+    writer.finish()
     markDirty(caller)
   }
 
@@ -247,7 +246,8 @@ extension Router {
   private func pace(_ index: RunIndex) {
     guard runs.isUsed(index), runs.at(index).pointee.isOpen else { return }
     reckon(index)
-    grant(runs.at(index).pointee.root, .reply)
+    let root = runs.at(index).pointee.root
+    if calls.at(root).pointee.isWoven { goOnAtFront(root) } else { grant(root, .reply) }
   }
 
   /// The host waits no more for the connection of the reader that paces it.

@@ -27,8 +27,8 @@ extension Router {
   func serveReplica(_ index: ReplicaIndex) {
     let replica = replicas.at(index)
     let agent = Int(replica.pointee.agent)
-    while !isCongested(replica.pointee.connection) {
-      let hasPlace = replica.pointee.running < replica.pointee.concurrency
+    while !isSwamped(replica.pointee.connection) {
+      let hasPlace = canServe(replica)
       let session = replica.pointee.firstQueued
       let call = replica.pointee.isLeaving ? -1 : agents[agent].line.first
       // What is urgent goes beyond `concurrency`, and what waits before it does too.
@@ -163,6 +163,7 @@ extension Router {
       HeldFrame.free(held)
     }
     markDirty(connection)
+    if record.pointee.isSpliced { grant(call, .reply) }
     if !record.pointee.input.isEmpty { inputReachedHost(call) }
   }
 

@@ -198,7 +198,10 @@ extension Router {
       && calls.at(entry.index).pointee.session == index
     {
       fail(entry.index, cancelled)
-      releasePlace(entry.index, index)
+      // Who has its place now is not always the call that had it.
+      if let held = connections.at(connection).pointee.ids.find(entry.id) {
+        releasePlace(held.index, index)
+      }
     }
     closeSession(index, "cancelled")
   }

@@ -221,11 +221,13 @@ extension Router {
     return nil
   }
 
-  /// The call that a host has of what an id stands for: of a reader, that of the run.
+  /// The call that a host has of what an id stands for: of a reader, that of the run; of one that
+  /// was handed over, the one that works on it.
   private func runningCall(_ call: CallIndex) -> CallIndex? {
     let root = calls.at(call).pointee.reading < 0 ? call : openRoot(of: call)
-    guard let root, calls.at(root).pointee.state == .running else { return nil }
-    return root
+    guard let root else { return nil }
+    let worker = worker(of: root)
+    return calls.at(worker).pointee.state == .running ? worker : nil
   }
 
   /// The calls of a session that its host has and that nobody has cancelled.

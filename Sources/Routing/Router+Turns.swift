@@ -93,6 +93,7 @@ extension Router {
       }
     }
     while let frame = direction.pointee.removeFirst() { HeldFrame.free(frame) }
+    if way == .reply, calls.at(call).pointee.lane >= 0 { dropLane(call) }
   }
 
   /// The socket has taken bytes of a connection: what waited for room goes on, each in its turn.
@@ -123,6 +124,7 @@ extension Router {
   @inline(__always)
   func relieve() {
     if !relieved.isEmpty { relieveAll() }
+    if !hastened.isEmpty { hastenAll() }
   }
 
   private func relieveAll() {

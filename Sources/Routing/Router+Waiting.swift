@@ -69,7 +69,7 @@ extension Router {
     countWaiting(record, record.pointee.waitingBytes)
   }
 
-  private func remove(_ call: CallIndex, from line: inout WaitingLine) {
+  func remove(_ call: CallIndex, from line: inout WaitingLine) {
     let record = calls.at(call)
     let (previous, next) = (record.pointee.previousWaiting, record.pointee.nextWaiting)
     if previous >= 0 { calls.at(previous).pointee.nextWaiting = next } else { line.first = next }

@@ -33,12 +33,12 @@ struct Failure {
 ///
 /// Its parts: `Router+Opening` (call and send), `Router+Placement` (which replica),
 /// `Router+Waiting` and `Router+Serving` (mailboxes, lines, who is next), `Router+Flow`,
-/// `Router+Credit` and `Router+Turns` (messages on their way), `Router+Ending` (terminal frames,
-/// cancel, deadlines), `Router+Sessions`, `Router+Hosts` (register, lost connections, goodbye),
-/// `Router+Draining`,
-/// `Router+Topics` and `Router+Publishing`, `Router+Signals` and `Router+GivenSignals` (the control
-/// lane), `Router+Runs`, `Router+Reading` and `Router+Keeping` (replies that are kept),
-/// `Router+Inspection` (listings).
+/// `Router+Credit` and `Router+Turns` (messages on their way), `Router+Splicing`,
+/// `Router+Weaving` and `Router+HeldEnds` (replies put into others), `Router+Ending` (terminal
+/// frames, cancel, deadlines), `Router+Sessions`, `Router+Hosts` (register, lost connections,
+/// goodbye), `Router+Draining`, `Router+Topics` and `Router+Publishing`, `Router+Signals` and
+/// `Router+GivenSignals` (the control lane), `Router+Runs`, `Router+Reading` and `Router+Keeping`
+/// (replies that are kept), `Router+Inspection` (listings).
 public final class Router {
   public let registry: Registry
   public let limits: Limits
@@ -62,6 +62,7 @@ public final class Router {
 
   var connections = Slab<ConnectionState>()
   var calls = Slab<Call>()
+  var lanes = Slab<Lane>()
   var sessions = Slab<Session>()
   var replicas = Slab<Replica>()
   var agents: [AgentState] = []
@@ -90,6 +91,8 @@ public final class Router {
   var relieved: [ConnectionIndex] = []
   // Sessions at hosts that leave of which a message has gone; their hosts are among the relieved.
   var thinned: [SessionIndex] = []
+  // Waiting calls that readers have come to: they go beyond `concurrency`.
+  var hastened: [CallIndex] = []
   // Fields of frames that have to wait are written here first.
   let scratch = OutBuffer()
   // And here those of a published message, for as long as it is handed out.
@@ -226,6 +229,7 @@ public final class Router {
     case .register: return receiveRegister(connection, header, content)
     case .signal where connections.at(connection).pointee.features.contains(.signals):
       return receiveSignal(connection, header, content)
+    case .splice: return receiveSplice(connection, header)
     case .missing: return refuseField(connection, header, .missingField, "op")
     case .unknown, .hello, .welcome, .ping, .pong, .goodbye, .close, .signal:
       let op = header[.op].text
@@ -261,10 +265,13 @@ public final class Router {
       return nil
     }
     switch header.operation {
-    case .register, .call, .send, .publish, .subscribe, .signal:
+    case .call:
+      if let fault = claim(connection, id) { return fault }
+      refuseCall(connection, id, header, failure)
+    case .register, .send, .publish, .subscribe, .signal:
       if let fault = claim(connection, id) { return fault }
       refuse(connection, id, failure)
-    case .data, .error, .credit, .cancel, .ok:
+    case .data, .error, .credit, .cancel, .ok, .splice:
       if let fault = checkOpened(connection, id) { return fault }
       failID(connection, id, failure)
     default:
@@ -306,7 +313,8 @@ public final class Router {
   /// Writes an `error` to a connection, for one of its ids or for none.
   func refuse(_ connection: ConnectionIndex, _ id: UInt64?, _ failure: Failure) {
     var writer = HeaderWriter(connections.at(connection).pointee.out, "error", id: id)
-    Self.writeFields(&writer, failure)
+    Self.writeFailure(&writer, failure)
+    if failure.mayRetry { writer.truth("retry") }
     writer.finish()
     markDirty(connection)
   }
@@ -314,13 +322,15 @@ public final class Router {
   /// An `error` that waits among the replies of a call.
   func makeError(_ failure: Failure) -> UnsafeMutablePointer<HeldFrame> {
     var writer = HeaderWriter(tailInto: scratch)
-    Self.writeFields(&writer, failure)
+    Self.writeFailure(&writer, failure)
     writer.finishTail()
-    return HeldFrame.make(
+    let error = HeldFrame.make(
       fields: scratch.takeAll(), content: .none, cost: 0, isError: true, isLast: true)
+    error.pointee.mayRetry = failure.mayRetry
+    return error
   }
 
-  private static func writeFields(_ writer: inout HeaderWriter, _ failure: Failure) {
+  static func writeFailure(_ writer: inout HeaderWriter, _ failure: Failure) {
     writer.string("code", failure.reason.code.rawValue)
     writer.string("reason", failure.reason.rawValue)
     var message = failure.message
@@ -334,7 +344,6 @@ public final class Router {
     case (let key, .integer(let value))?: writer.details(key, value)
     case nil: break
     }
-    if failure.mayRetry { writer.truth("retry") }
   }
 
   /// Tells a connection its own fault.

@@ -23,6 +23,8 @@ struct Run {
   /// The call that is under way; -1 once it has ended.
   var root: CallIndex
   var log = RunLog()
+  /// What is held of calls that are spliced into its own.
+  var heldBytes = 0
   /// The code it ended with; nil: it has not, or well.
   var code: ErrorCode?
   /// The sidecar has ended it of itself.

@@ -267,7 +267,7 @@ public final class SystemHost {
       if call.isOpen { agent.cancelled(call, self) }
       if calls[id] != nil { fail(call, .cancelled, "cancelled") }
     case .data, .ok, .error, .close, .goodbye, .hello, .welcome, .ping, .pong, .register, .send,
-      .publish, .subscribe, .signal, .missing, .unknown:
+      .publish, .subscribe, .signal, .splice, .missing, .unknown:
       break
     }
   }

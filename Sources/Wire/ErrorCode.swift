@@ -45,6 +45,7 @@ public enum Reason: String, Sendable, CaseIterable {
   case badContent = "bad_content"
   case tooLarge = "too_large"
   case noInput = "no_input"
+  case badSplice = "bad_splice"
   case unknownOp = "unknown_op"
   case unhandledType = "unhandled_type"
   // Who is there.
@@ -90,12 +91,13 @@ public enum Reason: String, Sendable, CaseIterable {
   case parentEnded = "parent_ended"
   case agentError = "agent_error"
   case activationFailed = "activation_failed"
+  case unfinishedMessage = "unfinished_message"
   case `internal` = "internal"
 
   public var code: ErrorCode {
     switch self {
     case .headerLength, .contentLength, .badHeader, .badID, .badField, .missingField, .badAddress,
-      .badTopic, .badContent, .badSignal, .sessionNeeded, .tooLarge, .noInput:
+      .badTopic, .badContent, .badSignal, .sessionNeeded, .tooLarge, .noInput, .badSplice:
       .invalidArgument
     case .helloExpected, .versionUnsupported, .callCycle, .callDepth, .notRunning, .truncated:
       .failedPrecondition
@@ -116,7 +118,7 @@ public enum Reason: String, Sendable, CaseIterable {
       .permissionDenied
     case .interrupted: .aborted
     case .cancelled, .callerLost, .parentEnded: .cancelled
-    case .agentError, .activationFailed, .internal: .internal
+    case .agentError, .activationFailed, .unfinishedMessage, .internal: .internal
     }
   }
 }

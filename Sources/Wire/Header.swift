@@ -6,6 +6,7 @@ public enum Operation: Int32, Sendable, CaseIterable {
   case hello, welcome, ping, pong, goodbye
   case register, ok, call, data, error, cancel, credit, send, close, publish, subscribe
   case signal
+  case splice
 
   /// The word on the wire.
   public var word: StaticString {
@@ -28,6 +29,7 @@ public enum Operation: Int32, Sendable, CaseIterable {
     case .publish: "publish"
     case .subscribe: "subscribe"
     case .signal: "signal"
+    case .splice: "splice"
     }
   }
 }

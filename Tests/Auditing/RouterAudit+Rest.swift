@@ -49,7 +49,9 @@ extension RouterAudit {
     for index in calls {
       let call = call(index).pointee
       guard call.state == .running else { continue }
-      if call.caller >= 0 {
+      if call.isSpliced || call.isWoven {
+        try checkGrantedWoven(index)
+      } else if call.caller >= 0 {
         try checkGranted(call.replies, receiver: call.caller, "replies of \(index)")
       }
       if call.acceptsInput, !call.inputEnded, call.isAwaited {
@@ -89,6 +91,7 @@ extension RouterAudit {
     try require(replicas.isEmpty, "\(replicas.count) replicas are left")
     try require(routerTimers == 0, "\(routerTimers) timers are left")
     try checkNoTopics()
+    try require(router.lanes.count == 0, "\(router.lanes.count) lanes are left")
     try checkNoSignals()
     try checkNoRuns()
     for index in router.connections.indices() {

@@ -115,7 +115,7 @@ extension RouterAudit {
     let pacer = run.pacer < 0 ? nil : router.readings.at(run.pacer).pointee
     let window = pacer.map { call($0.call).pointee.replies.window } ?? Limits.windowBytesDefault
     try require(root.replies.window == window, "run \(name): the window of its call")
-    guard root.state == .running else { return }
+    guard root.state == .running, !root.isWoven else { return }
     let reach = max(min(window, Limits.windowBytesDefault), root.replies.floor)
     let room = reach - (pacer?.behind ?? 0) - root.replies.heldCost - root.replies.allowance
     let isDue = room >= root.replies.step || (root.replies.allowance <= 0 && room > 0)

@@ -19,6 +19,7 @@ struct RouterAudit {
     try checkTopics()
     try checkSignals()
     try checkRuns()
+    try checkSplices()
   }
 
   var connectionCount: Int { router.connections.count }
@@ -42,8 +43,8 @@ struct RouterAudit {
         try require(entry?.index == index && entry?.kind == .made, "call \(index): its caller's id")
       } else {
         try require(
-          call.pointee.isOneway || state == .abandoned || call.pointee.run >= 0,
-          "call \(index) has nobody and is \(state)")
+          call.pointee.isOneway || call.pointee.isUnread || call.pointee.isAwaited
+            || state == .abandoned, "call \(index) has nobody and is \(state)")
       }
       let isAtHost = state == .running || state == .abandoned
       try require(
@@ -67,7 +68,7 @@ struct RouterAudit {
         try require(
           router.calls.isUsed(call.pointee.parent), "call \(index) has a parent that is gone")
         try require(
-          self.call(call.pointee.parent).pointee.state == .running,
+          self.call(call.pointee.parent).pointee.state == .running || call.pointee.isSpliced,
           "call \(index) has a parent that does not run")
       }
     }
@@ -98,7 +99,9 @@ struct RouterAudit {
       var given = 0
       for index in calls {
         let call = call(index).pointee
-        if call.caller == connection { held += call.replies.heldBytes }
+        if router.account(of: index) == connection {
+          held += call.replies.heldBytes + laneBytes(of: index)
+        }
         if call.host == connection { held += call.input.heldBytes }
         if call.origin == connection, call.originSerial == state.pointee.serial {
           mailboxes += call.waitingBytes
@@ -179,10 +182,12 @@ struct RouterAudit {
       "connection \(connection) is not congested and starves others")
   }
 
-  /// Whose room the replies of a call wait for: its caller's, or who paces its run.
-  private func reader(of index: Int32) -> ConnectionIndex {
-    let call = call(index).pointee
-    return call.run < 0 ? call.caller : router.pacingConnection(call.run)
+  /// Whose room the replies of a call wait for: its caller's, that of the call that it is spliced
+  /// into, or who paces its run.
+  func reader(of index: Int32) -> ConnectionIndex {
+    let run = call(index).pointee.run
+    return run < 0
+      ? call(router.root(of: index)).pointee.caller : router.pacingConnection(run)
   }
 
   private func direction(_ token: Int32) -> Direction {

@@ -170,7 +170,7 @@ import Wire
     for depth in 1...64 { host.call("a", with: #""parent":\#(depth * 2)"#) }
     #expect(host.hear().last == "call 130 a from=a")
     host.call("a", with: #""parent":130"#)
-    #expect(host.hear() == ["error 131 call_depth"])
+    #expect(host.hear() == ["error 131 call_depth path=a a a a a a a a"])
   }
 
   @Test func theDeadlineOfTheTopEndsTheWholeTree() {

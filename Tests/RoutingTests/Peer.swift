@@ -2,6 +2,7 @@ import Discovery
 import Testing
 import Wire
 
+@testable import Auditing
 @testable import Routing
 
 /// A router with peers around it that share its memory: no socket, and time stands still until a
@@ -9,6 +10,8 @@ import Wire
 final class Network {
   let router: Router
   private(set) var now: UInt64 = 1_000
+  /// Whether all of the router's records are read after each event.
+  var isAudited = false
 
   init(limits: Limits = Limits(), seed: UInt64 = 1) {
     router = Router(limits: limits, now: 1_000, seed: seed)
@@ -47,6 +50,12 @@ final class Network {
       router.timerFired(kind, index)
     }
     router.now = now
+    audit()
+  }
+
+  func audit() {
+    guard isAudited else { return }
+    #expect(throws: Never.self) { try RouterAudit(router: router).run() }
   }
 }
 
@@ -79,6 +88,7 @@ final class Peer {
       #expect(scanned.scan(raw) == nil, "not a header: \(header)")
       if let fault = network.router.receive(index, scanned, content) { self.fault = fault }
     }
+    network.audit()
   }
 
   func say(_ header: String, text: String) {
@@ -140,6 +150,7 @@ final class Peer {
   /// The connection is lost.
   func leave() {
     network.router.connectionLost(index)
+    network.audit()
   }
 
   // MARK: Hearing
@@ -150,6 +161,7 @@ final class Peer {
     while !out.isEmpty {
       take(out.pending, into: &frames)
       network.router.drained(index)
+      network.audit()
     }
     return frames
   }
@@ -159,6 +171,7 @@ final class Peer {
     var frames: [String] = []
     take(min(bytes, out.pending), into: &frames)
     network.router.drained(index)
+    network.audit()
     return frames
   }
 
@@ -190,12 +203,20 @@ final class Peer {
     ]
     for (field, word) in truths where header[field] { words.append(word) }
     if header.has(.reason) { words.append(header[.reason].text) }
+    if let path = Self.path(header) { words.append("path=\(path)") }
     if content.count > 40 {
       words.append("|\(content.count) bytes")
     } else if !content.isEmpty {
       words.append("|\(content.bytes.text)")
     }
     return words.joined(separator: " ")
+  }
+
+  /// Of the details only what no message shows.
+  private static func path(_ header: Header) -> String? {
+    let start = #"{"path":""#
+    guard header[.details].text.hasPrefix(start) else { return nil }
+    return String(header[.details].text.dropFirst(start.count).dropLast(2))
   }
 
   private static func more(_ fields: String) -> String { fields.isEmpty ? "" : ",\(fields)" }

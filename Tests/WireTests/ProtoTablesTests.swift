@@ -103,7 +103,7 @@ import Wire
     }
     #expect(try scan("{}").operation == .missing)
     let others = [
-      "", "Call", "calls", "cal", "splice", "publisher", "subscript", "signals", "null",
+      "", "Call", "calls", "cal", "splices", "publisher", "subscript", "signals", "null",
     ]
     for word in others {
       #expect(try scan(#"{"op":"\#(word)"}"#).operation == .unknown, "\(word)")

@@ -2,6 +2,7 @@
 // the raw relay.
 //
 //   load host   --url U                      serves bench.echo and bench.stream
+//   load delegator --url U --agent A --to B   serves A.echo and A.stream with what B's reply
 //   load caller --url U --depth 64 ...       calls, and prints one line of JSON
 //   load idle   --url U --count 10000        opens connections and keeps them
 //   load agents --url U --count 10000        registers names and keeps them
@@ -17,12 +18,13 @@
 #include <unistd.h>
 
 static const char usage[] =
-  "usage: load host|caller|idle|agents --url unix:/path|tcp://host:port [--token T]\n"
+  "usage: load host|delegator|caller|idle|agents --url unix:/path|tcp://host:port [--token T]\n"
   "  host, caller:  --relay PAIR\n"
   "  host, caller:  --agent NAME (bench)  --names N\n"
   "  caller:  --depth N  --size BYTES  --calls N | --seconds S  --warmup S  --to ADDRESS --type T\n"
   "           --content TEXT  --parts N --part-size BYTES  --window BYTES  --sessions N\n"
   "           --timeout-ms N  --pause-ms N\n"
+  "  delegator:  --agent NAME  --to NAME  --copy\n"
   "  idle, agents:  --count N   agents:  --namespaces N\n";
 
 static uint64_t number(const char *text) {
@@ -42,7 +44,8 @@ static double seconds(const char *text) {
 
 static void read_options(int argc, char **argv, Options *options) {
   enum { url, token, relay, agent, to, type, content, size, depth, calls, time, warmup, parts,
-         part_size, window, sessions, agents, timeout, pause, count, namespaces };
+         part_size, window, sessions, agents, timeout, pause, count, namespaces,
+         copy };
   static const struct option names[] = {
     {"url", 1, 0, url}, {"token", 1, 0, token}, {"relay", 1, 0, relay}, {"agent", 1, 0, agent},
     {"to", 1, 0, to}, {"type", 1, 0, type}, {"content", 1, 0, content}, {"size", 1, 0, size},
@@ -50,7 +53,7 @@ static void read_options(int argc, char **argv, Options *options) {
     {"warmup", 1, 0, warmup}, {"parts", 1, 0, parts}, {"part-size", 1, 0, part_size},
     {"window", 1, 0, window}, {"sessions", 1, 0, sessions}, {"names", 1, 0, agents},
     {"timeout-ms", 1, 0, timeout}, {"pause-ms", 1, 0, pause}, {"count", 1, 0, count},
-    {"namespaces", 1, 0, namespaces}, {0, 0, 0, 0},
+    {"namespaces", 1, 0, namespaces}, {"copy", 0, 0, copy}, {0, 0, 0, 0},
   };
   int option;
   while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -75,6 +78,7 @@ static void read_options(int argc, char **argv, Options *options) {
     case timeout: options->timeout_ms = number(optarg); break;
     case pause: options->pause_ms = number(optarg); break;
     case count: options->count = number(optarg); break;
+    case copy: options->copies = true; break;
     case namespaces: options->namespaces = number(optarg); break;
     default: fputs(usage, stderr); exit(2);
     }
@@ -104,6 +108,7 @@ int main(int argc, char **argv) {
   alarm(600);  // nothing here may outlive the run that started it
   const char *role = argv[1];
   if (strcmp(role, "host") == 0) return run_host(&options);
+  if (strcmp(role, "delegator") == 0) return run_delegator(&options);
   if (strcmp(role, "caller") == 0) return run_caller(&options);
   if (strcmp(role, "idle") == 0) return run_idle(&options);
   if (strcmp(role, "agents") == 0) return run_agents(&options);

@@ -8,6 +8,7 @@ typedef struct {
   Peer peer;
   const char *agent;     // the agent's name: `bench` serves bench.echo and bench.stream
   const char *to;        // caller: the address; by default <agent>.echo, or <agent>.stream
+                         // delegator: whom it leaves its calls to; by default bench
   const char *type;      // caller: the message's type
   const char *content;   // caller: this content, and no check that it comes back
   uint64_t size;         // caller: bytes of content
@@ -22,12 +23,14 @@ typedef struct {
   uint64_t names;        // host: serve <agent>.echo.n0 … too; caller: cycle over so many of them
   uint64_t timeout_ms;   // caller: of each call
   uint64_t pause_ms;     // caller: before the first read, the slow reader
+  bool copies;           // delegator: reads replies and writes them, and splices nothing
   uint64_t count;        // idle: connections; agents: names
   uint64_t namespaces;   // agents: spread over so many
 } Options;
 
-/// Each runs until its work is done or, for host, idle and agents, the other end or stdin closes.
+/// Each runs until its work is done or, all but the caller, the other end or stdin closes.
 int run_host(const Options *options);
+int run_delegator(const Options *options);
 int run_caller(const Options *options);
 int run_idle(const Options *options);
 int run_agents(const Options *options);

@@ -17,7 +17,7 @@ import strict
 Vector = dict[str, Any]
 
 UNUSED = {"agent", "topic", "source", "call", "dropped", "unordered", "run", "features"}
-"""Known fields that nothing uses yet (RES-3): no client need keep them."""
+"""Known fields that a client need not keep: it may have no use for them."""
 
 
 def all_vectors() -> list[Scenario]:
