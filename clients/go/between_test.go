@@ -150,3 +150,35 @@ func TestOneThatItsOperatorDrainedIsRefusedAndEndsWhatServes(t *testing.T) {
 	p.next("goodbye")
 	p.closed()
 }
+
+func TestWhoIsBackBeforeThoseItCallsGivesThemTime(t *testing.T) {
+	f := newFakeSidecar(t)
+	client, p := f.link()
+	calling := begin(func() (*coagent.Value, error) { return client.Call(within(t), "a", nil) })
+	p.fail(p.next("call").id(), "not_found", "unknown_agent")
+	_, err := calling.wait(t)
+	failsWith(t, err, coagent.NotFound, "unknown_agent") // At first it is what it says.
+	p = p.lose(f)
+	calling = begin(func() (*coagent.Value, error) { return client.Call(within(t), "a", nil) })
+	for range 5 { // More often than other repeats.
+		p.fail(p.next("call").id(), "not_found", "unknown_agent")
+	}
+	p.data(p.next("call").id(), "1", fields{"end": true})
+	equal(t, calling.ok(t).Text(), "1")
+
+	sending := begin(func() (any, error) { return nil, client.Send(within(t), "a", nil) })
+	for range 5 {
+		p.fail(p.next("send").id(), "unavailable", "no_replica", fields{"retry": true})
+	}
+	p.send(fields{"op": "ok", "id": p.next("send").id()}, "")
+	sending.ok(t)
+
+	signalling := begin(func() (any, error) { return nil, client.Pause(within(t), "a:s") })
+	p.fail(p.next("signal").id(), "not_found", "unknown_agent")
+	_, err = signalling.wait(t)
+	failsWith(t, err, coagent.NotFound, "unknown_agent")
+	exchange := must(client.Open(within(t), "a", nil))(t)
+	p.fail(p.next("call").id(), "not_found", "unknown_agent")
+	_, err = exchange.Next(within(t))
+	failsWith(t, err, coagent.NotFound, "unknown_agent")
+}

@@ -48,7 +48,7 @@ type ownCall struct {
 	id         int64 // 0 while it is not open.
 	sending    *sending
 	opened     chan struct{} // Closed once sending is there; only with input.
-	attempts   int
+	repetition repetition
 	isStarted  bool  // The first credit of a call that is held is given, or is to be.
 	hasFrames  bool  // Something arrived: it is not to be repeated.
 	isLeft     bool  // Nobody waits any more; the id waits for its terminal frame.

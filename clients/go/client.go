@@ -36,6 +36,8 @@ type Client struct {
 	err           *Error        // Why there will be no connection any more.
 	isClosed      bool
 	watching      bool // The deadlines of open calls are looked at.
+	wasWelcome    bool
+	rejoinsUntil  time.Time // Until then those it calls may be about to come back.
 	timers        map[*time.Timer]struct{}
 }
 

@@ -171,6 +171,10 @@ func (c *Client) hello() ([]byte, error) {
 func (c *Client) welcomed() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.wasWelcome {
+		c.rejoinsUntil = time.Now().Add(rejoinTime)
+	}
+	c.wasWelcome = true
 	c.change()
 }
 

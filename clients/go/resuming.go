@@ -111,7 +111,7 @@ func (f *runFrames) onLost(err *Error) {
 	resumes := f.resumes()
 	if resumes {
 		f.id, f.ownCall.connection = 0, nil
-		f.isResumed, f.hasFrames, f.attempts = true, false, 0
+		f.isResumed, f.hasFrames, f.repetition = true, false, repetition{}
 		if f.ownCall.sending != nil {
 			f.ownCall.sending.close(lost) // Only the reply goes on.
 		}

@@ -3,7 +3,6 @@ package coagent
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -35,13 +34,16 @@ func (s *ownSend) deliver(ctx context.Context, handled *hostedCall, isAcked bool
 		ctx, cancel = context.WithTimeout(ctx, CallTimeout)
 		defer cancel()
 	}
-	for attempt := 0; ; attempt++ {
+	for repetition := (repetition{}); ; {
 		err := s.acknowledged(ctx)
 		var known *Error
-		if !errors.As(err, &known) || !known.Retry || attempt >= s.client.options.repeats {
+		if !errors.As(err, &known) || (s.target != nil && !known.Retry) {
 			return err
 		}
-		delay := time.Duration(float64(repeatDelay<<attempt) * (0.5 + rand.Float64()))
+		delay, repeats := repetition.after(s.client, known)
+		if !repeats {
+			return err
+		}
 		select {
 		case <-time.After(delay):
 		case <-ctx.Done():
