@@ -27,6 +27,8 @@ func tellSideBySide() async throws {
   for try await word in client.stream("side.words", "one two") {
     print("streamed:", word.text)
   }
+  let listed = try await client.call("side.words", "one two").messages
+  print("listed:", listed.count)
   let exchange = try await client.open("side.mirror")
   try await exchange.send("a")
   try await exchange.finishInput()
@@ -34,11 +36,36 @@ func tellSideBySide() async throws {
     print("both ways:", message.text)
   }
   print("context:", try await client.call("side.hello", "ann", as: String.self))
+  for try await word in client.stream("side.report", "one two") {
+    print("spliced:", word.text)
+  }
+  print("handed over:", try await client.call("side.front", "hello", as: String.self))
 
+  try await converse(with: client)
+  try await look(with: client)
+  try await fail(with: client)
+  await client.drain(timeout: .seconds(5))
+}
+
+private func converse(with client: Client) async throws {
   try await client.send("side.counter:ann", 2, type: "add")
   let total = try await client.call("side.counter:ann", 3, as: Int.self, type: "add")
   print("session:", total)
+  for try await thought in client.stream("side.thinker:ann", "why") {
+    print("interrupted:", thought.text)
+    if thought.text == "thinking" {
+      try await client.interrupt("side.thinker:ann", "be brief")
+    }
+  }
+  for try await word in client.stream("side.words", "one two", options: .run("side-1")) {
+    print("run:", word.text)
+  }
+  for try await word in client.attach("side-1") {
+    print("attached:", word.text)
+  }
+}
 
+private func look(with client: Client) async throws {
   let cards = try await client.discover("side", detailed: true)
   print("discovered:", cards.count, cards[1].name, cards[1].operations[0].name)
   for try await change in client.watch("side") {
@@ -51,8 +78,6 @@ func tellSideBySide() async throws {
     print("published:", each.topic, each.message.text)
     break
   }
-  try await fail(with: client)
-  await client.drain(timeout: .seconds(5))
 }
 
 private func register(with client: Client) async throws {
@@ -75,9 +100,31 @@ private func register(with client: Client) async throws {
   try await client.register("side.refuse") { _, _ in
     throw AgentError(.aborted, reason: "busy", "not now")
   }
+  try await client.register("side.thinker") { _, reply in try await think(reply) }
+  try await client.register("side.report", streaming: String.self) { (text: String, reply) in
+    let words = try await client.delegate("side.words", text)
+    try await reply.send("begin")
+    try await reply.splice(words)
+    try await reply.send("end")
+  }
+  try await client.register("side.front") { (text: String) in
+    try await client.delegate("side.upper", text)
+  }
   var profile = AgentProfile()
   profile.idle = .seconds(60)
   try await client.register("side.counter", profile, perSession: { _ in Counter() })
+}
+
+private func think(_ reply: ReplyStream) async throws {
+  guard let context = AgentContext.current else { return }
+  do {
+    try await context.interruptible {
+      try await reply.send("thinking")
+      try await Task.sleep(for: .seconds(3_600))
+    }
+  } catch let interrupted as Interrupted {
+    try await reply.send("in short: \(interrupted.signal.text)")
+  }
 }
 
 private func fail(with client: Client) async throws {

@@ -57,6 +57,31 @@ func refuse(context.Context, string) (string, error) {
 	return "", coagent.Errorf(coagent.Aborted, "busy", "not now")
 }
 
+func think(ctx context.Context, _ *coagent.Request, out *coagent.Sender) error {
+	if err := out.Send(ctx, "thinking"); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	var interrupted *coagent.Interrupted
+	if errors.As(context.Cause(ctx), &interrupted) {
+		return out.SendLast(ctx, "in short: "+interrupted.Text())
+	}
+	return context.Cause(ctx)
+}
+
+func report(ctx context.Context, request *coagent.Request, out *coagent.Sender) error {
+	words, err := request.Delegate(ctx, "side.words", request.Text())
+	if err != nil {
+		return err
+	}
+	return errors.Join(out.Send(ctx, "begin"), out.Send(ctx, words), out.Send(ctx, "end"))
+}
+
+func front(ctx context.Context, text string) (*coagent.Delegated, error) {
+	request, _ := coagent.FromContext(ctx)
+	return request.Delegate(ctx, "side.upper", text)
+}
+
 // Counter adds up, for each session on its own.
 type Counter struct{ total int }
 
@@ -74,7 +99,8 @@ func register(ctx context.Context, client *coagent.Client) error {
 	for name, agent := range map[string]coagent.Agent{
 		"side.words": coagent.StreamFunc(words), "side.mirror": coagent.Handler(mirror),
 		"side.hello": coagent.Func(hello), "side.busy": coagent.Func(busy),
-		"side.refuse": coagent.Func(refuse),
+		"side.refuse": coagent.Func(refuse), "side.thinker": coagent.Handler(think),
+		"side.report": coagent.Handler(report), "side.front": coagent.Func(front),
 	} {
 		_, failed := client.Register(ctx, name, agent)
 		err = errors.Join(err, failed)
@@ -95,6 +121,11 @@ func call(ctx context.Context, client *coagent.Client) error {
 		}
 		fmt.Println("streamed:", word.Text())
 	}
+	listed, err := client.Call(ctx, "side.words", "one two", coagent.CollectList)
+	if err != nil {
+		return err
+	}
+	fmt.Println("listed:", len(listed.Messages))
 	exchange, err := client.Open(ctx, "side.mirror", nil)
 	if err != nil {
 		return err
@@ -116,8 +147,33 @@ func call(ctx context.Context, client *coagent.Client) error {
 		return err
 	}
 	fmt.Println("context:", greeting.Text())
+	return nil
+}
 
-	err = client.Send(ctx, "side.counter:ann", 2, coagent.WithType("add"))
+func told(what string, replies iter.Seq2[*coagent.Message, error]) error {
+	for message, err := range replies {
+		if err != nil {
+			return err
+		}
+		fmt.Println(what, message.Text())
+	}
+	return nil
+}
+
+func delegate(ctx context.Context, client *coagent.Client) error {
+	if err := told("spliced:", client.Stream(ctx, "side.report", "one two")); err != nil {
+		return err
+	}
+	loud, err := client.Call(ctx, "side.front", "hello")
+	if err != nil {
+		return err
+	}
+	fmt.Println("handed over:", loud.Text())
+	return nil
+}
+
+func converse(ctx context.Context, client *coagent.Client) error {
+	err := client.Send(ctx, "side.counter:ann", 2, coagent.WithType("add"))
 	if err != nil {
 		return err
 	}
@@ -127,7 +183,34 @@ func call(ctx context.Context, client *coagent.Client) error {
 		return err
 	}
 	fmt.Println("session:", total)
+	for thought, err := range client.Stream(ctx, "side.thinker:ann", "why") {
+		if err != nil {
+			return err
+		}
+		fmt.Println("interrupted:", thought.Text())
+		if thought.Text() == "thinking" {
+			err = client.Interrupt(ctx, "side.thinker:ann", "be brief")
+			if err != nil {
+				return err
+			}
+		}
+	}
 	return nil
+}
+
+func rerun(ctx context.Context, client *coagent.Client) error {
+	reply, err := client.Start(ctx, "side.words", "one two", coagent.WithRun("side-1"))
+	if err != nil {
+		return err
+	}
+	if err := told("run:", reply.Messages()); err != nil {
+		return err
+	}
+	reply, err = client.Attach(ctx, "side-1")
+	if err != nil {
+		return err
+	}
+	return told("attached:", reply.Messages())
 }
 
 func look(ctx context.Context, client *coagent.Client) error {
@@ -191,7 +274,8 @@ func tell(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	for _, step := range []func(context.Context, *coagent.Client) error{register, call, look} {
+	type step = func(context.Context, *coagent.Client) error
+	for _, step := range []step{register, call, delegate, converse, rerun, look} {
 		if err := step(ctx, client); err != nil {
 			return err
 		}

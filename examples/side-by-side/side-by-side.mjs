@@ -6,6 +6,7 @@ import {
   AbortedError,
   AgentError,
   DeadlineExceededError,
+  Interrupted,
   NotFoundError,
   connect,
 } from '@coagent/client';
@@ -33,6 +34,24 @@ function refuse() {
   throw new AbortedError('not now', { reason: 'busy' });
 }
 
+async function* think(question, { signal }) {
+  try {
+    yield 'thinking';
+    await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    yield `in short: ${error.payload}`;
+  }
+}
+
+async function* report(text, context) {
+  yield 'begin';
+  yield context.delegate('side.words', text);
+  yield 'end';
+}
+
+const front = (text, context) => context.delegate('side.upper', text);
+
 class Counter {
   static operations = { add: { input: { type: 'integer' } } };
 
@@ -52,12 +71,17 @@ await client.register('side.hello', hello);
 await client.register('side.busy', busy);
 await client.register('side.refuse', refuse);
 await client.register('side.counter', Counter, { idleMs: 60_000 });
+await client.register('side.thinker', think);
+await client.register('side.report', report);
+await client.register('side.front', front);
 
 const value = await client.call('side.upper', 'hello', { timeoutMs: 5000 });
 console.log('called:', value);
 for await (const word of client.stream('side.words', 'one two')) {
   console.log('streamed:', word);
 }
+const listed = await client.call('side.words', 'one two', { collect: 'list' });
+console.log('listed:', listed.length);
 const exchange = client.open('side.mirror');
 await exchange.send('a');
 await exchange.end();
@@ -65,10 +89,24 @@ for await (const message of exchange) {
   console.log('both ways:', message);
 }
 console.log('context:', await client.call('side.hello', 'ann'));
+for await (const word of client.stream('side.report', 'one two')) {
+  console.log('spliced:', word);
+}
+console.log('handed over:', await client.call('side.front', 'hello'));
 
 await client.send('side.counter:ann', 2, { type: 'add' });
 const total = await client.call('side.counter:ann', 3, { type: 'add' });
 console.log('session:', total);
+for await (const thought of client.stream('side.thinker:ann', 'why')) {
+  console.log('interrupted:', thought);
+  if (thought === 'thinking') await client.interrupt('side.thinker:ann', 'be brief');
+}
+for await (const word of client.stream('side.words', 'one two', { run: 'side-1' })) {
+  console.log('run:', word);
+}
+for await (const word of client.attach('side-1')) {
+  console.log('attached:', word);
+}
 
 const cards = await client.discover('side', { detailed: true });
 console.log('discovered:', cards.length, cards[1].name, cards[1].operations[0].name);

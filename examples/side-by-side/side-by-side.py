@@ -9,8 +9,11 @@ from collections.abc import AsyncIterator
 from coagent_client import (
     AbortedError,
     AgentError,
+    Client,
     Context,
     DeadlineExceededError,
+    Delegated,
+    Interrupted,
     NotFoundError,
     connect,
     operation,
@@ -44,6 +47,25 @@ async def refuse(name: str) -> None:
     raise AbortedError("not now", reason="busy")
 
 
+async def think(question: str, context: Context) -> AsyncIterator[str]:
+    try:
+        async with context.interruptible():
+            yield "thinking"
+            await asyncio.Event().wait()
+    except Interrupted as interrupted:
+        yield f"in short: {interrupted.payload}"
+
+
+async def report(text: str, context: Context) -> AsyncIterator[str | Delegated[str]]:
+    yield "begin"
+    yield context.delegate("side.words", text)
+    yield "end"
+
+
+async def front(text: str, context: Context) -> Delegated[str]:
+    return context.delegate("side.upper", text)
+
+
 class Counter:
     total = 0
 
@@ -53,8 +75,7 @@ class Counter:
         return self.total
 
 
-async def main() -> None:
-    client = await connect(name="side-by-side")
+async def register(client: Client) -> None:
     await client.register("side.upper", upper, description="Upper-cases a text")
     await client.register("side.words", words)
     await client.register("side.mirror", mirror)
@@ -62,22 +83,42 @@ async def main() -> None:
     await client.register("side.busy", busy)
     await client.register("side.refuse", refuse)
     await client.register("side.counter", Counter, idle=60)
+    await client.register("side.thinker", think)
+    await client.register("side.report", report)
+    await client.register("side.front", front)
 
+
+async def call(client: Client) -> None:
     value = await client.call("side.upper", "hello", timeout=5)
     print("called:", value)
     async for word in client.stream("side.words", "one two"):
         print("streamed:", word)
+    listed = await client.call("side.words", "one two", collect="list")
+    print("listed:", len(listed))
     exchange = client.open("side.mirror")
     await exchange.send("a")
     await exchange.end()
     async for message in exchange:
         print("both ways:", message)
     print("context:", await client.call("side.hello", "ann"))
+    async for word in client.stream("side.report", "one two"):
+        print("spliced:", word)
+    print("handed over:", await client.call("side.front", "hello"))
 
     await client.send("side.counter:ann", 2, type="add")
     total = await client.call("side.counter:ann", 3, type="add")
     print("session:", total)
+    async for thought in client.stream("side.thinker:ann", "why"):
+        print("interrupted:", thought)
+        if thought == "thinking":
+            await client.interrupt("side.thinker:ann", "be brief")
+    async for word in client.stream("side.words", "one two", run="side-1"):
+        print("run:", word)
+    async for word in client.attach("side-1"):
+        print("attached:", word)
 
+
+async def look(client: Client) -> None:
     cards = await client.discover("side", detailed=True)
     print("discovered:", len(cards), cards[1].name, cards[1].operations[0].name)
     async for change in client.watch("side"):
@@ -90,6 +131,8 @@ async def main() -> None:
         print("published:", each.topic, each.value)
         break
 
+
+async def fail(client: Client) -> None:
     try:
         await client.call("side.nobody")
     except NotFoundError as error:
@@ -109,6 +152,12 @@ async def main() -> None:
         await task
     except asyncio.CancelledError:
         print("cancelled")
+
+
+async def main() -> None:
+    client = await connect(name="side-by-side")
+    for step in (register, call, look, fail):
+        await step(client)
     await client.drain(timeout=5)
 
 
