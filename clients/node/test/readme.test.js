@@ -95,7 +95,7 @@ test('a private sidecar', async () => {
 });
 
 test('every block is run here', () => {
-  assert.equal(blocks.length, 11);
+  assert.equal(blocks.length, 12);
 });
 
 test('signals, and an agent that finishes its reply behind an interrupt', async () => {
@@ -150,4 +150,18 @@ test('a run that is read beside whoever began it', async () => {
     'a', 'novel', 'novel-1 ended 3', 'not_running',
   ]);
   await registration.close();
+});
+
+test('an agent that delegates its reply', async () => {
+  const registrations = [
+    await client.register('search', async function* search(topic) {
+      yield* [`a ${topic}`, `the ${topic}`];
+    }),
+    await client.register('digest', (topic) => `all of ${topic}`),
+  ];
+  await run("context.delegate('search', topic)", { client });
+  const told = [];
+  for await (const each of client.stream('report', 'rain')) told.push(each);
+  assert.deepEqual(told, ['found:', 'a rain', 'the rain', 'all of rain']);
+  await Promise.all(registrations.map((each) => each.close()));
 });
