@@ -197,7 +197,7 @@ def test_giants_for_one_that_does_not_read_stay_within_its_bounds(folder: Path) 
             for ident in (1, 3, 5, 7):
                 caller.send({"op": "call", "id": ident, "to": "deaf"}, bytes(GIANT))
             exchange(daemon)
-        # What it is given, what waits in its line, and what the buffers of sockets hold; not 640 MB.
+        # What it is given, what waits in its line, what buffers of sockets hold; not 640 MB.
         assert daemon.peak_bytes < before + (96 << 20), daemon.peak_bytes
         refused = 0
         for caller in callers:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fake_sidecar import frame
 
-from coagent_client import InvalidArgumentError, _errors, _wire
+from coagent_client import InvalidArgumentError, _client, _errors, _wire
 from coagent_client._wire import Decoder, encode_frame, flat_object, parse_header, quoted
 
 PROTO = Path(__file__).parents[3] / "proto"
@@ -210,6 +210,7 @@ def test_numbers_are_those_of_limits_json() -> None:
     assert limits["window_bytes_max"]["value"] == _wire.WINDOW_MAX
     assert limits["message_bytes_advised"]["value"] == _wire.PART_BYTES_MAX
     assert limits["integer_max"]["value"] == _wire.INTEGER_MAX
+    assert limits["rejoin_ms"]["value"] == _client._REJOIN_S * 1000
     assert limits["error_message_bytes_max"]["value"] == _errors.MESSAGE_BYTES_MAX
     assert limits["error_details_bytes_max"]["value"] >= _errors.DETAILS_BYTES_MAX
 
@@ -231,6 +232,10 @@ def test_reasons_the_client_uses_are_in_the_table() -> None:
         ("internal", "agent_error"),
         ("internal", "activation_failed"),
         ("unimplemented", "unhandled_type"),
+        ("unimplemented", "unhandled_signal"),
+        ("aborted", "interrupted"),
+        ("failed_precondition", "not_running"),
+        ("not_found", "unknown_run"),
         ("invalid_argument", "bad_content"),
         ("invalid_argument", "bad_address"),
         ("invalid_argument", "bad_field"),
