@@ -24,8 +24,11 @@ const BRACE = 0x7d;
 /** @type {Map<string, string>} Each by itself: what is looked up is then the same string object. */
 const OPS = new Map(
   (
-    'hello welcome ping pong goodbye register ok call data error cancel credit send close signal'
-  ).split(' ').map((each) => [each, each]),
+    'hello welcome ping pong goodbye register ok call data error cancel credit send close ' +
+    'publish subscribe signal splice'
+  )
+    .split(' ')
+    .map((each) => [each, each]),
 );
 const KINDS = new Map([
   ...kinds(
