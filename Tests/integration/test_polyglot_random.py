@@ -33,6 +33,7 @@ class Dice:
             self.mirrored,
             self.kept_there,
             self.interrupted,
+            self.delegated,
             self.read_again,
         )
 
@@ -125,6 +126,25 @@ class Dice:
             interrupt.result(BOUND_S)
             assert refusal(reply.begin("next")).reason == "interrupted"
             return "interrupted"
+
+        return check
+
+    def delegated(self, number: int) -> Check:
+        """Through splices or handoffs at agents of any languages."""
+        agent = self.random.choice(("delegate", "hand_over"))
+        chain = [self.random.choice(LANGUAGES) for _ in range(self.random.randrange(1, 6))]
+        path = [self.fleet[language].named(agent) for language in chain[1:]]
+        text = f"{number} words"
+        reply = self.stream_to(chain[0], agent, {"json": {"path": path, "text": text, "mark": ""}})
+        rest = reply.begin("rest")
+        expected = [f"{language}>" for language in chain[:-1]] + text.split()
+        if agent == "delegate":
+            expected += [f"<{language}" for language in reversed(chain[:-1])]
+
+        def check() -> str:
+            told = rest.result(BOUND_S)["messages"]
+            assert [message["text"] for message in told] == expected
+            return "delegated"
 
         return check
 

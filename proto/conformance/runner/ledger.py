@@ -19,7 +19,6 @@ sys.path.append(str(ROOT / "proto"))
 import strict
 
 VALUES: dict[str, int] = {name: limit["value"] for name, limit in LIMITS.items()}
-CLIENT_OPS = strict.CLIENT_OPS - {"hello"} | {"signal", "splice"}
 OPENING = ("register", "subscribe", "call", "send", "publish", "signal")
 ANSWERED_ONCE = ("signal",)
 """What the sidecar opens that the client answers with `ok` or `error`."""
@@ -121,7 +120,7 @@ class Ledger:
             self.complain("FRM-4" if first else "FRM-3", "too much content", frame)
         if first and frame.header.get("op") != "hello":
             self.complain("CON-1", "the first frame is no hello", frame)
-        if not first and frame.header.get("op") not in CLIENT_OPS:
+        if not first and frame.header.get("op") not in strict.CLIENT_OPS - {"hello"}:
             self.complain("HDR-15", "no op that a client may send now", frame)
         if len(frame.header.get("message", "").encode()) > VALUES["error_message_bytes_max"]:
             self.complain("ERR-5", "the message is too long", frame)
