@@ -55,7 +55,9 @@ class Replying:
     async def answer(self, value: Any) -> None:
         """Sends what a function returned, the last or all of the reply unless it is deferred."""
         if type(value) in _VALUES and not self.is_deferred:
-            await self._send(value, end=True)
+            message = self._encoded(value)
+            if not self._sending.try_send(message, end=True):
+                await self._sending.send(message, end=True)
         elif isinstance(value, AsyncIterable) and not isinstance(value, Reply):
             await self.each(value)
         elif self.is_deferred:
@@ -89,7 +91,8 @@ class Replying:
                 except StopAsyncIteration:
                     break
                 self.stage = AT_YIELD
-                await self.put(item)
+                if type(item) not in _VALUES or not sending.try_send(self._encoded(item)):
+                    await self.put(item)
                 count += 1
                 if count % _ITEMS_PER_TURN == 0:
                     await asyncio.sleep(0)  # Others have a turn, however fast this one yields.
