@@ -102,7 +102,8 @@ extension AgentContext {
       task.cancel()
     }
     let signal = interruption.leave(ticket)
-    if case .failure = result, let signal, !Task.isCancelled { throw Interrupted(signal: signal) }
+    // Whatever it looked like to what was cancelled: some streams just end.
+    if let signal, !Task.isCancelled { throw Interrupted(signal: signal) }
     return try result.get()
   }
 

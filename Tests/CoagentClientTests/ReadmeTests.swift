@@ -89,6 +89,45 @@ private actor Counter: OperationsAgent {
     #expect(lines.withLock { $0 } == ["<hello>", "a|b"])
   }
 
+  /// One thought, and no end of it.
+  private func thoughts(about question: String) -> Thoughts { Thoughts(question: question) }
+
+  private struct Thoughts: AsyncSequence, AsyncIteratorProtocol {
+    var question: String?
+
+    mutating func next() async throws -> String? {
+      defer { question = nil }
+      if let question { return "because \(question)" }
+      // Cancelled, it just ends.
+      try? await Task.sleep(for: .seconds(600))
+      return nil
+    }
+
+    func makeAsyncIterator() -> Thoughts { self }
+  }
+
+  @Test func signals() async throws {
+    try await withClient { client in
+      let thinker = ClosureAgent { request, reply, context in
+        do {
+          try await context.interruptible {
+            for try await thought in thoughts(about: request.text) { try await reply.send(thought) }
+          }
+        } catch let interrupted as Interrupted {
+          try await reply.send("in short: \(interrupted.signal.text)")
+        }
+      }
+      try await client.register("thinker", agent: thinker)
+
+      let call = try await client.open("thinker", Message(text: "why?"))
+      var heard = call.replies.makeAsyncIterator()
+      print(try await heard.next()?.text ?? "")
+      try await call.interrupt("be brief")
+      while let thought = try await heard.next() { print(thought.text) }
+    }
+    #expect(lines.withLock { $0 } == ["because why?", "in short: be brief"])
+  }
+
   @Test func sessionsAndErrors() async throws {
     try await withClient { client in
       try await client.register("counter", perSession: { _ in Counter() })
@@ -139,7 +178,7 @@ private actor Counter: OperationsAgent {
         rest = lines[(at.map { $0 + 1 } ?? lines.startIndex)...]
       }
     }
-    #expect(checked == 6)
+    #expect(checked == 7)
   }
 
   /// Without what stands before and behind.
