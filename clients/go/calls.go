@@ -222,8 +222,9 @@ func (o *ownCall) grant(bytes int64, windows int) {
 // leave ends the call: whoever reads gets err, and the agent hears of it, and all it called. Once
 // the call has ended, nothing happens.
 func (o *ownCall) leave(err error) {
-	ended := o.receiving.discard(err)
-	o.forget(err, ended)
+	if o.receiving.discard(err) { // Else whoever ended it frees the id, with a cancel if need be.
+		o.forget(err, true)
+	}
 }
 
 // leaveByContext is leave, for its context. Where that is the deadline's doing the sidecar ends the

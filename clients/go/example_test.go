@@ -218,3 +218,42 @@ func ExampleClient_Attach() {
 	// attached: 2
 	// attached: 3
 }
+
+func ExampleRequest_Delegate() {
+	ctx := context.Background()
+	client, end := sidecar(ctx)
+	defer end()
+
+	upper := func(_ context.Context, text string) (string, error) {
+		return strings.ToUpper(text), nil
+	}
+	report := func(ctx context.Context, topic string) iter.Seq2[any, error] {
+		return func(yield func(any, error) bool) {
+			request, _ := coagent.FromContext(ctx)
+			loud, err := request.Delegate(ctx, "upper", topic) // It is at work from here on.
+			_ = yield("intro", err) && yield(loud, nil) && yield("end", nil)
+		}
+	}
+	front := func(ctx context.Context, topic string) (*coagent.Delegated, error) {
+		request, _ := coagent.FromContext(ctx)
+		return request.Delegate(ctx, "report", topic) // A handoff.
+	}
+	for name, agent := range map[string]coagent.Agent{
+		"upper": coagent.Func(upper), "report": coagent.StreamFunc(report),
+		"front": coagent.Func(front),
+	} {
+		if _, err := client.Register(ctx, name, agent); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for message, err := range client.Stream(ctx, "front", "rain") {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(message.Text())
+	}
+	// Output:
+	// intro
+	// RAIN
+	// end
+}

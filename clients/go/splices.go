@@ -29,20 +29,29 @@ type Delegated struct {
 func (r *Request) Delegate(
 	ctx context.Context, to string, body any, options ...CallOption,
 ) (*Delegated, error) {
-	if r.call.hasEnded() {
+	if r.call.hasEnded() || r.call.sending.hasEnded() {
 		return nil, failure(Cancelled, "parent_ended", "the call this serves has ended").at(to)
 	}
 	call, err := r.call.client.begin(ctx, to, body, options, callKind{delegator: r.call})
 	if err != nil {
 		return nil, err
 	}
-	r.call.mu.Lock()
-	defer r.call.mu.Unlock()
-	if r.call.delegated == nil {
-		r.call.delegated = make(map[*ownCall]struct{})
+	if !r.call.delegates(call) {
+		call.leave(errLeft(to))
 	}
-	r.call.delegated[call] = struct{}{}
 	return &Delegated{Reply{call}, r.call}, nil
+}
+
+// delegates notes a call that is to be ended with this one, unless it is spliced; false if this one
+// has ended meanwhile.
+func (h *hostedCall) delegates(call *ownCall) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.delegated == nil {
+		h.delegated = make(map[*ownCall]struct{})
+	}
+	h.delegated[call] = struct{}{}
+	return !h.isEnded
 }
 
 // Unordered is what need not wait for its place in a reply; see OutOfOrder.

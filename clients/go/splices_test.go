@@ -264,6 +264,8 @@ func TestALongMessageHasGoneBeforeItsCallIsSpliced(t *testing.T) {
 		func(ctx context.Context, request *coagent.Request, out *coagent.Sender) error {
 			_, err := request.Delegate(ctx, "b", make([]byte, 9000), coagent.Lazy())
 			failsWith(t, err, coagent.InvalidArgument, "too_large")
+			_, err = request.Delegate(ctx, "b", nil, coagent.WithRun("r"))
+			failsWith(t, err, coagent.InvalidArgument, "bad_splice")
 			d, err := request.Delegate(ctx, "b", make([]byte, 9000))
 			if err != nil {
 				return err

@@ -141,6 +141,9 @@ func (c *Client) begin(
 	handled := chosen.handled(ctx)
 	if kind.delegator != nil {
 		handled = kind.delegator
+		if chosen.run != "" {
+			return nil, failure(InvalidArgument, "bad_splice", "a run cannot be spliced").at(to)
+		}
 	}
 	if handled != nil && chosen.isDetached && handled.endsWith(ctx) {
 		ctx = context.WithoutCancel(ctx)
