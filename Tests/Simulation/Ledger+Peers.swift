@@ -7,6 +7,7 @@ extension Ledger {
     add(call)
     let peer = call.caller
     if !call.isSend { peer.made[call.callerID!] = call }
+    call.wasHeldBack = call.isHeldBack
     if call.timeoutMs > 0 { call.deadline = now + call.timeoutMs }
     if let id = call.parentID {
       call.hasParent = true
@@ -26,10 +27,26 @@ extension Ledger {
   func hostSays(_ said: Expected, _ call: SimulatedCall) {
     guard !call.hostHasEnded else { return }
     let isPermitted = said.cost == 0 || call.replyAllowance > 0
-    if !isPermitted { call.causes.insert(.overdrawn) }
+    if !isPermitted {
+      call.causes.insert(.overdrawn)
+      cutOff(call, "window_exceeded")
+    }
     call.replyAllowance -= said.cost
-    if !call.isSend, !call.hasEnded, isPermitted { call.replies.append(said) }
+    if !call.isUnheard, !call.hasEnded, isPermitted, !call.isCutOff { replies(said, call) }
     if said.isEnd { hostEnded(call) }
+  }
+
+  private func replies(_ said: Expected, _ call: SimulatedCall) {
+    guard said.isUnordered else { return call.replies.append(said) }
+    call.isWoven = true
+    var message = said
+    message.isUnordered = false
+    message.isEnd = false
+    call.lane.append(message)
+    guard said.isEnd else { return }
+    var end = Expected()
+    end.isEnd = true
+    call.replies.append(end)
   }
 
   /// A call's host is done with it.
@@ -40,7 +57,7 @@ extension Ledger {
     call.host?.hosted[call.hostID] = nil
     call.host?.everHosted[call.hostID] = nil
     call.host?.hasEnded(call.hostID)
-    for child in calls where child.parent === call { child.parent = nil }
+    for child in calls where child.parent === call && child.outer == nil { child.parent = nil }
   }
 
   /// Somebody deletes a session.
@@ -64,11 +81,14 @@ extension Ledger {
     instances = instances.filter { $0.value.peer != peer.number }
     for call in calls {
       if call.host === peer, !call.hostHasEnded {
+        cutOff(call, "host_lost")
         call.hostHasEnded = true
         if call.isSend { call.hasEnded = true }
-        for child in calls where child.parent === call { child.parent = nil }
+        for child in calls where child.parent === call && child.outer == nil {
+          child.parent = nil
+        }
       }
-      if call.caller === peer, !call.isSend { call.hasEnded = true }
+      if call.caller === peer, !call.isUnheard, call.outer == nil, !call.hasEnded { end(call) }
     }
   }
 }

@@ -15,7 +15,8 @@ extension Ledger {
     case ("pause", _), ("cancel", _): break
     case ("resume", .session(let session)):
       signal.hasResumed = paused.remove(session) != nil
-    case (_, .call(let call)):
+    case (_, .call(let target)):
+      let call = target.worker
       if isRunning(call) { signal.recipients = [.init(peer: call.host!, call: call)] }
     case ("interrupt", .session(let session)):
       let maySteer = self.maySteer(session.prefix { $0 != ":" }, signal.sender)
@@ -40,7 +41,7 @@ extension Ledger {
 
   /// Its host has it, and nobody has cancelled it.
   private func isRunning(_ call: SimulatedCall) -> Bool {
-    call.isAtHost && call.cancelled == 0 && !(call.hasEnded && !call.isSend)
+    call.isAtHost && call.cancelled == 0 && !(call.hasEnded && !call.isUnheard)
   }
 
   func maySteer(_ agent: Substring, _ peer: SimulatedPeer) -> Bool {
@@ -199,7 +200,7 @@ extension Ledger {
       if instance.closing.map({ now < $0.at + grace }) ?? true { return true }
     }
     return calls.contains {
-      $0.session == session && $0.host == nil && $0.isOpen && !$0.isSystem
+      $0.session == session && $0.isWaiting && $0.isOpen && !$0.mayHoldWords
     }
   }
 

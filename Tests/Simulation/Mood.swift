@@ -15,6 +15,8 @@ struct Mood {
   let hasStreams: Bool
   /// Subscriptions and published messages.
   let hasTopics: Bool
+  /// Replies of others in replies.
+  let hasSplices: Bool
   /// What is said arrives at once, and whole.
   let isImmediate: Bool
 
@@ -37,6 +39,7 @@ struct Mood {
     hasSessions = one(in: 3)
     hasStreams = one(in: 2)
     hasTopics = one(in: 3)
+    hasSplices = one(in: 3)
     isImmediate = one(in: 3)
     names = isCrowd ? (1...40).map { "n\($0 % 4).a\($0)" } : ["a", "b", "c.d"]
     sessions = isCrowd ? 500 : 3

@@ -39,6 +39,7 @@ final class SimulatedCall {
   var window = 0
   /// The `window` of its call was 0 and no credit has come.
   var isHeldBack = false
+  var wasHeldBack = false
   /// What its host may send whatever the window [CRD-8].
   var floor = Int.min
   /// What the caller may still send, by the credit the router has written, and by what it has read.
@@ -67,6 +68,27 @@ final class SimulatedCall {
   var replies: [Expected] = []
   var inputs: [Expected] = []
   var nextReply = 0
+
+  // Splices: what it is spliced into, and what was spliced into it.
+  weak var outer: SimulatedCall?
+  var isHandedOver = false
+  var isUnordered = false
+  var isUnread = false
+  var isWoven = false
+  var wasSpliced = false
+  var isCutOff = false
+  var woven: [SimulatedCall] = []
+  var unorderedInners: [SimulatedCall] = []
+  /// Messages that are bound to no place.
+  var lane: [Expected] = []
+  /// Of a reader's call: whose message the reader has begun.
+  var openSource: SimulatedCall?
+  /// What its host has done for splices, and not all of which has arrived.
+  var delegated: [SimulatedCall] = []
+  var spliceIsSent = false
+  var creditIsSent = false
+  var partIsOpen = false
+
   var nextInput = 0
   init(_ number: Int, to: String, isSend: Bool, caller: SimulatedPeer, callerID: UInt64?) {
     self.number = number
@@ -79,6 +101,12 @@ final class SimulatedCall {
   /// Why the sidecar may end a call of itself.
   enum Cause {
     case cancelled, overdrawn, unwantedInput, unreadable, spoiltByHost
+  }
+
+  /// What the sidecar says of it of itself may have been held, until it is spliced or asked for
+  /// and there is room for it.
+  var mayHoldWords: Bool {
+    outer != nil || (wasHeldBack && parentID != nil && !isDetached)
   }
 
   var isAtHost: Bool { host != nil && !hostHasEnded }

@@ -107,9 +107,28 @@ struct Expected: Equatable {
   var ext = ""
   var isPart = false
   var isEnd = false
+  var isUnordered = false
   var reason = ""
+  /// The place of a call that was spliced in here.
+  var inner: Int?
+
+  /// Nothing comes behind it, not even what is spliced.
+  var isLast: Bool { isEnd }
+
+  /// What a reply that ends inside a message shows.
+  static var unfinished: Expected {
+    var error = Expected()
+    error.isError = true
+    error.reason = "unfinished_message"
+    return error
+  }
+
+  init(placeOf call: SimulatedCall) {
+    inner = call.number
+  }
 
   var cost: Int {
+    if inner != nil { return 0 }
     if isError { return isEnd ? 0 : Limits.frameCostBytes }
     if isEnd, length == 0, type.isEmpty, contentType.isEmpty { return 0 }
     return length + Limits.frameCostBytes

@@ -132,8 +132,11 @@ extension Simulation {
   ) -> (SimulatedPeer, UInt64, SimulatedCall)? {
     let call =
       chance(80)
-      ? pickCall { $0.isOpen && isWanted($0) }
-      : pick(peer.everMade.values.filter(isWanted).sorted { $0.number < $1.number })
+      ? pickCall { $0.isOpen && !$0.spliceIsSent && isWanted($0) }
+      : pick(
+        peer.everMade.values.filter { !$0.spliceIsSent && isWanted($0) }.sorted {
+          $0.number < $1.number
+        })
     return call.map { ($0.caller, $0.callerID!, $0) }
   }
 
@@ -165,6 +168,7 @@ extension Simulation {
 
   func grant(_ call: SimulatedCall, _ bytes: Int) throws(Violation) {
     call.unread = 0
+    call.creditIsSent = true
     tally.count("grants")
     try say(call.caller, #"{"op":"credit","id":\#(call.callerID!),"bytes":\#(bytes)}"#) {
       [ledger] in

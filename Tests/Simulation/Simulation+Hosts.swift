@@ -56,6 +56,8 @@ extension Simulation {
       if chance(10) { said.contentType = "text/plain" }
       if chance(10) { said.ext = #"{"k":true}"# }
       said.isPart = !said.isEnd && chance(20)
+      said.isUnordered =
+        !said.isPart && said.length > 0 && !call.isSend && chance(mood.hasSplices ? 15 : 2)
     }
     // Mostly it keeps to what it may send, as far as it knows.
     if said.cost > 0, call.replyAllowanceRead <= 0, !chance(4) { return }
@@ -66,6 +68,7 @@ extension Simulation {
     guard let host = call.host else { return }
     call.replyAllowanceRead -= said.cost
     if said.isEnd { call.endIsSent = true }
+    if !said.isUnordered { call.partIsOpen = said.isPart }
     tally.count(said.isEnd ? "answers" : said.isError ? "errors with more" : "messages out")
     var text = #""id":\#(call.hostID)"#
     if said.isError {
@@ -84,6 +87,7 @@ extension Simulation {
     if !said.type.isEmpty { text += #","type":"\#(said.type)""# }
     if said.isPart { text += #","part":true"# }
     if said.isEnd { text += #","end":true"# }
+    if said.isUnordered { text += #","unordered":true"# }
     if !said.ext.isEmpty { text += #","ext":\#(said.ext)"# }
     if !said.contentType.isEmpty { text += #","content_type":"\#(said.contentType)""# }
     return text
@@ -130,6 +134,7 @@ extension Simulation {
         guard !call.hostHasEnded else { return }
         call.causes.insert(.spoiltByHost)
         ledger.signalsMetEnd(of: call)
+        ledger.cutOff(call, "internal")
       }
     default:
       // Input for a call that takes none, or whose input has ended: the call ends.

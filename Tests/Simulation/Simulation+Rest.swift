@@ -103,7 +103,7 @@ extension Simulation {
       isBusy = true
     }
     for id in peer.made.keys.sorted() {
-      guard let call = peer.made[id] else { continue }
+      guard let call = peer.made[id], !call.spliceIsSent else { continue }
       if call.isSystem, call.window > 1 << 20 {
         // One that watches goes on for ever.
         try cancel(call, id, of: peer)

@@ -156,6 +156,8 @@ final class Simulation {
       if chance(50) { try answer(peer) } else { try sendInput(peer) }
     case 10..<22 where mood.hasTopics:
       if chance(60) { try publish(peer) } else { try subscribe(peer) }
+    case 10..<18 where mood.hasSplices:
+      if chance(50) { try delegate(peer) } else { try splice(peer) }
     case 10..<26: try call(peer)
     case 26..<29: try send(peer)
     case 29: try publish(peer)
@@ -173,7 +175,8 @@ final class Simulation {
     case 87..<90: try arrive(peer, number(1...600))
     case 90..<93 where mood.isCrowd: try pass(number(1...30))
     case 90..<93: try pass([1, 9, 40, 700, 2_500, 6_000][number(0...(mood.hasStreams ? 3 : 5))])
-    case 93..<97: try answer(peer)
+    case 93: if chance(50) { try delegate(peer) } else { try splice(peer) }
+    case 94..<97: try answer(peer)
     case 97: if chance(50) { try deleteSession(peer) } else { try unsubscribe(peer) }
     case 98: try subscribe(peer)
     default: try misbehave(peer)
@@ -207,8 +210,15 @@ final class Simulation {
       if let peer = byConnection[connection] { dirty.append(peer) }
     }
     dirty.sort { $0.number < $1.number }
+    var written: [(SimulatedPeer, [SimulatedFrame])] = []
     for peer in dirty {
-      for frame in try peer.newFrames() {
+      let frames = try peer.newFrames()
+      // What ends in its place is shown behind what stands before: the host hears of it now.
+      for frame in frames where frame.op == .cancel { ledger.foresee(frame, to: peer) }
+      written.append((peer, frames))
+    }
+    for (peer, frames) in written {
+      for frame in frames {
         note("    p\(peer.number) < \(frame)")
         digest = (digest ^ UInt64(peer.number) ^ frame.digest) &* 0x100_0000_01B3
         tally.count("frames out")
