@@ -21,9 +21,8 @@ extension Ledger {
     case ("interrupt", .session(let session)):
       let maySteer = self.maySteer(session.prefix { $0 != ":" }, signal.sender)
       for call in calls where call.session == session && isRunning(call) {
-        guard maySteer || call.caller.principal == signal.sender.principal || call.isFed else {
-          continue
-        }
+        let isOwn = !call.origin.isLost && call.origin.principal == signal.sender.principal
+        guard maySteer || isOwn else { continue }
         signal.recipients.append(.init(peer: call.host!, call: call))
       }
     case (_, .session(let session)):

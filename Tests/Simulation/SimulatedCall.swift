@@ -13,8 +13,8 @@ final class SimulatedCall {
 
   /// One of the sidecar's own agents handles it: what it says is not foretold.
   var isSystem = false
-  /// A topic made it of a message.
-  var isFed = false
+  /// Whose word it is: its caller's, or that of who published what a topic made it of.
+  var origin: SimulatedPeer
 
   // As the caller opened it.
   var from = ""
@@ -95,6 +95,7 @@ final class SimulatedCall {
     self.to = to
     self.isSend = isSend
     self.caller = caller
+    origin = caller
     self.callerID = callerID
   }
 

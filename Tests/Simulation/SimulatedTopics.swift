@@ -39,13 +39,15 @@ final class SimulatedPublication {
   let from: String
   let length: Int
   let timeoutMs: UInt64
+  let publisher: SimulatedPeer
   var expires: UInt64 = 0
   var hasParent = false
   /// The sends that it becomes, by the agents that it feeds.
   var fed: [String: SimulatedCall] = [:]
 
   init(
-    _ number: Int, topic: String, source: String, from: String, length: Int, timeoutMs: UInt64
+    _ number: Int, topic: String, source: String, from: String, length: Int, timeoutMs: UInt64,
+    publisher: SimulatedPeer
   ) {
     self.number = number
     self.topic = topic
@@ -53,6 +55,7 @@ final class SimulatedPublication {
     self.from = from
     self.length = length
     self.timeoutMs = timeoutMs
+    self.publisher = publisher
   }
 
   var cost: Int { length + Limits.frameCostBytes }
@@ -89,7 +92,7 @@ extension Ledger {
     guard publication.fed[agent] == nil, publication.from != address else { return }
     let call = SimulatedCall(
       -publication.number, to: address, isSend: true, caller: peers[0], callerID: nil)
-    call.isFed = true
+    call.origin = publication.publisher
     call.from = publication.from
     call.hasParent = publication.hasParent
     call.deadline = publication.expires

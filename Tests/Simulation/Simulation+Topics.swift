@@ -44,7 +44,7 @@ extension Simulation {
     let content = message("m\(number)", size() + 1)
     let publication = SimulatedPublication(
       number, topic: topic, source: source, from: from, length: content.count,
-      timeoutMs: UInt64(timeoutMs))
+      timeoutMs: UInt64(timeoutMs), publisher: peer)
     publication.hasParent = parent != nil
     // Without an answer only what is sure to be taken, so that the ledger knows.
     var id: UInt64?
