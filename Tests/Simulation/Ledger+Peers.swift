@@ -6,7 +6,7 @@ extension Ledger {
   func opened(_ call: SimulatedCall) {
     add(call)
     let peer = call.caller
-    if !call.isSend { peer.made[call.callerID!] = call }
+    if !call.isSend, call.run == nil { peer.made[call.callerID!] = call }
     call.wasHeldBack = call.isHeldBack
     if call.timeoutMs > 0 { call.deadline = now + call.timeoutMs }
     if let id = call.parentID {
@@ -33,7 +33,15 @@ extension Ledger {
     }
     call.replyAllowance -= said.cost
     if !call.isUnheard, !call.hasEnded, isPermitted, !call.isCutOff { replies(said, call) }
+    if let run = call.run, isPermitted, call.cancelled == 0 { keep(said, of: run) }
     if said.isEnd { hostEnded(call) }
+  }
+
+  /// A run's frames are as its host says them, unless others are among them.
+  private func keep(_ said: Expected, of run: SimulatedRun) {
+    if said.isUnordered { run.call.isWoven = true }
+    run.said.append(said)
+    run.lastKnown = now
   }
 
   private func replies(_ said: Expected, _ call: SimulatedCall) {

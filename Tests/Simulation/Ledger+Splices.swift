@@ -30,8 +30,8 @@ extension Ledger {
     inner.isExempt = true
     inner.wasSpliced = wasOpen
     if wasOpen, inner.isLazy, inner.arrival == nil { arrive(inner) }
-    if outer.isUnheard { return unread(inner) }
     outer.isWoven = true
+    if outer.isUnheard { return unread(inner) }
     if wasOpen {
       outer.woven.append(inner)
       inner.outer = outer

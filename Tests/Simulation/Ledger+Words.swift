@@ -37,7 +37,7 @@ extension Ledger {
     case "mailbox_full": !call.isSystem
     case "reader_overrun": true
     case "not_permitted": call.isSystem && call.caller.principal != Self.operatorPrincipal
-    case "unhandled_type", "bad_content", "unknown_session": call.isSystem
+    case "unhandled_type", "bad_content", "unknown_session", "unknown_run": call.isSystem
     default: false
     }
   }

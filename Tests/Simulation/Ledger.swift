@@ -46,6 +46,9 @@ final class Ledger {
     byNumber[call.number] = call
   }
 
+  /// Keeps a call known though nobody waits for it.
+  func reserve(_ call: SimulatedCall) { byNumber[call.number] = call }
+
   func arrive(_ call: SimulatedCall) {
     arrivals += 1
     call.arrival = arrivals
@@ -57,7 +60,7 @@ final class Ledger {
       let isDone =
         (call.isSend || call.hasEnded) && (call.host == nil ? call.hasEnded : call.hostHasEnded)
         && !(call.isUnread && call.host == nil)
-      if isDone { byNumber[call.number] = nil }
+      if isDone, call.run == nil || call.isReading { byNumber[call.number] = nil }
       return isDone
     }
   }
@@ -118,6 +121,7 @@ final class Ledger {
       throw Violation("a call that nobody opened: \(frame.type)")
     }
     let name = "call \(call.number)"
+    _ = renewRun(call)
     try require(call.host == nil, "\(name) was given to a host twice")
     try require(
       !call.hasEnded || call.isUnread, "\(name) was given to a host after its end")
@@ -144,7 +148,7 @@ final class Ledger {
     if call.window <= 0 { call.floor = 64 << 10 }
     let window = call.isSend ? 1 << 20 : max(min(call.window, 1 << 20), call.floor)
     try require(
-      frame.window == window || call.outer != nil || call.isUnread,
+      frame.window == window || call.outer != nil || call.isUnread || call.run != nil,
       "\(name): window \(frame.window), not \(window)")
     if let session = call.session {
       try gaveToSession(session, frame, call, peer)
@@ -241,6 +245,7 @@ final class Ledger {
 
   private func toCaller(_ frame: SimulatedFrame, _ call: SimulatedCall) throws(Violation) {
     let name = "call \(call.number)"
+    if call.isReading { return try toReading(frame, call) }
     if call.isWoven { return try toReader(frame, call) }
     let said = Expected(frame)
     let isForetold = call.isSystem ? frame.op == .data : call.replies.first == said

@@ -17,6 +17,8 @@ struct Mood {
   let hasTopics: Bool
   /// Replies of others in replies.
   let hasSplices: Bool
+  /// Calls whose replies are kept, and those who read them.
+  let hasRuns: Bool
   /// What is said arrives at once, and whole.
   let isImmediate: Bool
 
@@ -40,6 +42,7 @@ struct Mood {
     hasStreams = one(in: 2)
     hasTopics = one(in: 3)
     hasSplices = one(in: 3)
+    hasRuns = one(in: 3)
     isImmediate = one(in: 3)
     names = isCrowd ? (1...40).map { "n\($0 % 4).a\($0)" } : ["a", "b", "c.d"]
     sessions = isCrowd ? 500 : 3
@@ -65,6 +68,8 @@ struct Mood {
     limits.connectionHardMarkBytes = limits.connectionHighMarkBytes * 3 / 2
     limits.callDepthMax = isDeep ? 10 : 3
     limits.noReplicaMs = 3_000
+    limits.runKeptMs = 3_000
+    limits.runGraceMs = 2_000
     limits.undrainedMs = 20_000
     // One more comes in the end, to resume what is paused.
     limits.connectionsMax = peersMax + 1

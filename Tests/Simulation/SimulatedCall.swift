@@ -69,6 +69,13 @@ final class SimulatedCall {
   var inputs: [Expected] = []
   var nextReply = 0
 
+  // Runs: the call of one, or one that reads one, from a number on if that is known.
+  var run: SimulatedRun?
+  var isReading = false
+  var isKnown = false
+  var readsFrom: Int?
+  var framesRead = 0
+
   // Splices: what it is spliced into, and what was spliced into it.
   weak var outer: SimulatedCall?
   var isHandedOver = false

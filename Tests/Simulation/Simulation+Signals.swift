@@ -44,7 +44,7 @@ extension Simulation {
     switch number(0...9) {
     case 0..<4:
       guard let id = pick(peer.everMade.keys.sorted()), let call = peer.everMade[id],
-        !call.isSystem
+        !call.isSystem, call.run == nil
       else { return (nil, nil) }
       return (.call(call), #""call":\#(id)"#)
     case 4..<9:

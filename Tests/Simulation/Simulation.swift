@@ -24,6 +24,8 @@ final class Simulation {
   var byConnection: [ConnectionIndex: SimulatedPeer] = [:]
   var tally = Tally()
   var peerCount = 0
+  /// The latest runs.
+  var runs: [SimulatedRun] = []
   var callCount = 0
   var events = 0
   /// In a crowd, peers for which something waits.
@@ -156,12 +158,13 @@ final class Simulation {
       if chance(50) { try answer(peer) } else { try sendInput(peer) }
     case 10..<22 where mood.hasTopics:
       if chance(60) { try publish(peer) } else { try subscribe(peer) }
+    case 10..<16 where mood.hasRuns: try runOrRead(peer)
     case 10..<18 where mood.hasSplices:
       if chance(50) { try delegate(peer) } else { try splice(peer) }
     case 10..<26: try call(peer)
     case 26..<29: try send(peer)
     case 29: try publish(peer)
-    case 30: try ask(peer)
+    case 30: if chance(50) { try ask(peer) } else { try runOrRead(peer) }
     case 31..<48: try answer(peer)
     case 48..<56: try sendInput(peer)
     case 56..<60: if !mood.hasStreams || chance(10) { try cancel(peer) }
