@@ -49,7 +49,7 @@ final class SimulatedPeer {
   /// What it subscribed to, and the publishes that wait for their `ok`.
   var subscriptions: [UInt64: SimulatedSubscription] = [:]
   var published: [UInt64: SimulatedPublication] = [:]
-  /// Signals of its own that wait for their answer, and those that it was given and has not answered.
+  /// Signals of its own that wait for their answer, and those that it has to answer.
   var signals: [UInt64: SimulatedSignal] = [:]
   var givenSignals: [UInt64: SimulatedSignal] = [:]
   var readSignals: [UInt64: Bool] = [:]
