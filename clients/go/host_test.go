@@ -167,8 +167,9 @@ func TestPartsEndWithTheReply(t *testing.T) {
 }
 
 func TestErrorsOfAgentsTravel(t *testing.T) {
-	var failing error
-	p := hosted(t, coagent.Func(func(context.Context, struct{}) (any, error) { return nil, failing }))
+	failing := make(chan error, 1)
+	p := hosted(t, coagent.Func(
+		func(context.Context, struct{}) (any, error) { return nil, <-failing }))
 	known := coagent.Errorf(coagent.NotFound, "no_user", "user %d: %w", 3, errors.New("no row"))
 	known.Details = map[string]any{"user": 3, "odd": 1.5}
 	fromAnother := &coagent.Error{Code: coagent.Aborted, Reason: "torn", Message: "m", Address: "b:x"}
@@ -191,7 +192,7 @@ func TestErrorsOfAgentsTravel(t *testing.T) {
 			"message": "context deadline exceeded",
 			"details": fields{"type": "context.deadlineExceededError"}}},
 	} {
-		failing = each.err
+		failing <- each.err
 		id := p.call("a", "")
 		each.header["op"], each.header["id"] = "error", id
 		p.is(p.next("error"), each.header)
@@ -199,13 +200,14 @@ func TestErrorsOfAgentsTravel(t *testing.T) {
 }
 
 func TestErrorsAreCutToWhatAHeaderHolds(t *testing.T) {
-	var failing error
-	p := hosted(t, coagent.Func(func(context.Context, struct{}) (any, error) { return nil, failing }))
+	failing := make(chan error, 1)
+	p := hosted(t, coagent.Func(
+		func(context.Context, struct{}) (any, error) { return nil, <-failing }))
 	details := map[string]any{"bad\nkey": "x"}
 	for n := range 100 {
 		details[fmt.Sprint("key", n)] = strings.Repeat("é", 3000)
 	}
-	failing = &coagent.Error{Code: coagent.Aborted, Reason: strings.Repeat("r", 999),
+	failing <- &coagent.Error{Code: coagent.Aborted, Reason: strings.Repeat("r", 999),
 		Message: strings.Repeat("\x00é", 90_000), Details: details}
 	p.call("a", "")
 	failed := p.next("error")
@@ -216,7 +218,7 @@ func TestErrorsAreCutToWhatAHeaderHolds(t *testing.T) {
 	if encoded, _ := json.Marshal(kept); len(kept) == 0 || len(encoded) > 8192 {
 		t.Error(len(kept), len(encoded))
 	}
-	failing = errors.New("\xff not UTF-8")
+	failing <- errors.New("\xff not UTF-8")
 	p.call("a", "")
 	equal(t, p.next("error").text("message"), "\uFFFD not UTF-8")
 }
