@@ -7,15 +7,13 @@
 
 #include "load.h"
 
-enum {
-  frame_cost = 256,          // what a frame costs in a window beside its content
-  calls_in_flight = 1 << 16  // as many as a connection may have ids open
-};
+enum { calls_in_flight = 1 << 16 };  // as many as a connection may have ids open
 
 typedef struct {
   Connection connection;
   uint64_t last_id;
   uint64_t outer[calls_in_flight];  // of the calls made, by their number
+  uint64_t inner[calls_in_flight];  // of the calls handled, likewise
   const char *to;
   bool copies, done;
 } Delegator;
@@ -23,6 +21,8 @@ typedef struct {
 static Delegator delegator;
 
 static uint64_t *outer_of(uint64_t id) { return &delegator.outer[(id >> 1) % calls_in_flight]; }
+
+static uint64_t *inner_of(uint64_t id) { return &delegator.inner[(id >> 1) % calls_in_flight]; }
 
 static void delegate(const Frame *call) {
   char rest[512];
@@ -35,26 +35,22 @@ static void delegate(const Frame *call) {
     &delegator.connection, "call", id, rest, (size_t)count, call->content, call->content_count);
   if (delegator.copies) {
     *outer_of(id) = call->id;
+    *inner_of(call->id) = id;
     return;
   }
   count = snprintf(rest, sizeof rest, ",\"call\":%llu,\"end\":true", (unsigned long long)id);
   connection_put(&delegator.connection, "splice", call->id, rest, (size_t)count, NULL, 0);
 }
 
-// What follows the id in a header is the same for the caller.
-static void copy(const Frame *frame, const char *op) {
+// What follows the id in a header is the same for the other end. So is what the caller permits:
+// both windows are the protocol's own.
+static void copy(const Frame *frame, const char *op, uint64_t to) {
   const char *id = memmem(frame->header, frame->header_count, "\"id\":", 5);
   const char *end = frame->header + frame->header_count - 1;
   if (!id) return;
   for (id += 5; id < end && *id >= '0' && *id <= '9';) id++;
   connection_put(
-    &delegator.connection, op, *outer_of(frame->id), id, (size_t)(end - id), frame->content,
-    frame->content_count);
-  if (frame->op != op_data || frame_says(frame, "\"end\":true")) return;
-  char credit[64];
-  int count = snprintf(
-    credit, sizeof credit, ",\"bytes\":%u", (unsigned)(frame->content_count + frame_cost));
-  connection_put(&delegator.connection, "credit", frame->id, credit, (size_t)count, NULL, 0);
+    &delegator.connection, op, to, id, (size_t)(end - id), frame->content, frame->content_count);
 }
 
 static void did_receive(const Frame *frame) {
@@ -64,12 +60,15 @@ static void did_receive(const Frame *frame) {
     delegate(frame);
     break;
   case op_data:
-    if (is_own) copy(frame, "data");
+    if (is_own) copy(frame, "data", *outer_of(frame->id));
     break;
   case op_error:
     if (!is_own || !delegator.copies)
       fail("delegator: %.*s", (int)frame->header_count, frame->header);
-    copy(frame, "error");
+    copy(frame, "error", *outer_of(frame->id));
+    break;
+  case op_credit:
+    if (!is_own && delegator.copies) copy(frame, "credit", *inner_of(frame->id));
     break;
   case op_goodbye:
     delegator.done = true;
