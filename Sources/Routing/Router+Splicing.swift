@@ -116,7 +116,11 @@ extension Router {
   private func spliceUnread(_ call: CallIndex) {
     let record = calls.at(call)
     record.pointee.isUnread = true
+    // Its end is nobody's but its own from now on.
     record.pointee.isSpliced = false
+    record.pointee.isHandedOver = false
+    record.pointee.isUnordered = false
+    record.pointee.isReady = false
     drop(call, .reply)
     record.pointee.replies.window = Limits.windowBytesMax
     var child = record.pointee.firstChild

@@ -220,6 +220,23 @@ import Wire
 
   // MARK: Below sends
 
+  @Test func whatWasHandedOverAndComesBelowASendIsNobodysEnd() {
+    let stage = SpliceStage()
+    stage.reader.send("outer", text: "go")
+    #expect(stage.outer.hear() == ["call 4 outer oneway |go"])
+    let inner = stage.outer.call("a", with: #""parent":4,"window":0"#)
+    #expect(stage.a.hear() == ["call 2 a from=outer window=65536"])
+    let innermost = stage.a.call("b", with: #""parent":2,"window":0"#)
+    stage.a.splice(2, innermost, atEnd)
+    // The audit reads all records after each of these.
+    stage.outer.splice(4, inner)
+    stage.outer.end(4)
+    stage.b.end(2)
+    stage.outer.end(2)
+    _ = stage.reader.hear()
+    #expect(stage.isAtRest())
+  }
+
   @Test func belowASendWhatIsSplicedRunsAndIsDropped() {
     let stage = SpliceStage()
     stage.reader.send("outer", text: "go")

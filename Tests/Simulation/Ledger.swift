@@ -159,7 +159,7 @@ final class Ledger {
         try require(arrival > lastArrival[session] ?? 0, "\(name) overtook another to \(session)")
         lastArrival[session] = arrival
       }
-    } else if !call.isExempt {
+    } else if !call.isExempt, call.run == nil {
       let overtaken = calls.first {
         $0.isWaiting && $0.session == nil && !$0.isExempt && !$0.mayHoldWords && !$0.isSend
           && $0.arrival! < arrival
