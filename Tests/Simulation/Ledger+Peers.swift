@@ -14,6 +14,7 @@ extension Ledger {
       if let parent = peer.hosted[id] {
         call.from = parent.to
         call.parent = parent
+        call.servesRun = parent.isTimedByRun && !call.isDetached
       }
     }
     if let parent = call.parent, !call.isDetached, !call.isSend, parent.deadline > 0 {

@@ -18,7 +18,7 @@ extension Ledger {
     switch reason {
     case "cancelled":
       call.causes.contains(.cancelled) || (call.session != nil && call.session == deleted)
-    case "deadline": call.deadline > 0 && now >= call.deadline
+    case "deadline": (call.deadline > 0 && now >= call.deadline) || call.isTimedByRun
     case "host_lost": call.host?.isLost ?? false
     case "no_replica", "unknown_agent": call.isSystem ? false : !isHosted(call.agent)
     case "parent_ended", "call_depth": call.hasParent

@@ -138,7 +138,7 @@ final class Ledger {
         $0.name == call.agent && $0.isConfirmed && ($0.isActive || call.hasParent)
       },
       "\(name) went to a connection that does not host \(call.agent)")
-    if call.run != nil {
+    if call.isTimedByRun {
       // A repeat, which has other times, may have opened it again.
     } else if call.deadline > 0 {
       try require(
@@ -362,7 +362,8 @@ final class Ledger {
 
   /// After time has passed: nothing is open whose time is over.
   func checkDeadlines() throws(Violation) {
-    for call in calls where call.isOpen && call.deadline > 0 && !call.mayHoldWords {
+    for call in calls
+    where call.isOpen && call.deadline > 0 && !call.mayHoldWords && !call.isTimedByRun {
       try require((call.deadline + 9) / 10 * 10 > now / 10 * 10, "call \(call.number) is late")
     }
   }

@@ -75,6 +75,9 @@ final class SimulatedCall {
   var isKnown = false
   var readsFrom: Int?
   var framesRead = 0
+  /// Its time may be that of a run, of which nobody knows which repeat has opened it.
+  var isTimedByRun: Bool { run != nil || servesRun }
+  var servesRun = false
 
   // Splices: what it is spliced into, and what was spliced into it.
   weak var outer: SimulatedCall?
