@@ -79,7 +79,7 @@ test-python: $(SETUP) build ## the Python client: types and tests
 
 test-node: $(SETUP) build ## the Node client: types, declarations and tests
 	clients/node/check
-	cd clients/node && node --test test/*.test.js
+	cd clients/node && timeout --kill-after=10 600 node --test test/*.test.js
 
 test-go: $(SETUP) build ## the Go client: vet and tests, these with the race detector too
 	cd clients/go && $(GO) vet ./... && $(GO) test -timeout 3m ./...

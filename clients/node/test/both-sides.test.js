@@ -298,9 +298,16 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
 test('a client of a sidecar that shuts down fails what is left, with a code', async () => {
   const own = await local({ arguments: ['--drain-ms', '50'] });
   const guest = await connect(own.url);
-  await guest.register('a', () => new Promise(() => {}));
+  let begin = () => {};
+  const begun = new Promise((resolve) => (begin = () => resolve(undefined)));
+  await guest.register('a', () => {
+    begin();
+    return new Promise(() => {});
+  });
   const calling = own.call('a');
   calling.catch(() => {});
+  // One that no host was given would wait for the next sidecar.
+  await bounded(begun);
   process.kill(own.processId, 'SIGTERM');
   await failure(calling, UnavailableError);
   await guest.close();
