@@ -12,6 +12,7 @@ import {
   AlreadyExistsError,
   CancelledCallError,
   UnavailableError,
+  isBrokenPipe,
 } from './errors.js';
 import { helloHeader } from './header.js';
 import { Hosting } from './hosting.js';
@@ -28,6 +29,7 @@ import { VERSION } from './version.js';
 /** @typedef {import('./registration.js').RegisterOptions} RegisterOptions */
 
 const HELLO_MS = 5000;
+const PATIENCE_MS = 100;
 const CLOSE_MS = 5000;
 const DRAIN_MS = 10_000;
 /** How long those it calls may take to come back once it has. */
@@ -218,15 +220,18 @@ export class Client extends Steering {
    * Opens the socket, says hello, registers; resolves once welcome.
    *
    * @param {AbortSignal | undefined} signal
+   * @param {number} [greetAfterMs]
+   * @returns {Promise<void>}
    */
-  async #connect(signal) {
+  async #connect(signal, greetAfterMs = 0) {
     if (signal?.aborted) throw givenUp(signal);
     const where = parseUrl(this.url);
     const token = this.#options.token ?? defaultToken();
     const hello = helloHeader(this.#options.name ?? '', token, `coagent-client-node/${VERSION}`);
     // What the socket calls back belongs to no call that is being handled here.
     const owner = this.#owner;
-    const connection = inContext(undefined, () => new Connection(owner, where, hello, HELLO_MS));
+    const open = () => new Connection(owner, where, hello, HELLO_MS, greetAfterMs);
+    const connection = inContext(undefined, open);
     const abort = () => connection.abort(givenUp(/** @type {AbortSignal} */ (signal)));
     const release = onAbort(signal, abort);
     try {
@@ -235,6 +240,10 @@ export class Client extends Steering {
       release();
     }
     if (connection.error === undefined) return;
+    // It closed before it read hello, and Node drops what it said when a write fails: once more,
+    // and it speaks first.
+    const isRefused = greetAfterMs === 0 && isBrokenPipe(connection.error.cause);
+    if (isRefused) return this.#connect(signal, PATIENCE_MS);
     if (connection !== this.connection && connection.error.cause !== undefined) {
       throw new UnavailableError(
         `cannot reach the sidecar at ${this.url} (${connection.error.message}); ` +

@@ -46,8 +46,9 @@ export class Connection {
    * @param {{ path: string } | { host: string, port: number }} where
    * @param {string} hello
    * @param {number} helloMs How long the sidecar may take until it welcomes.
+   * @param {number} [greetAfterMs] How long it may speak first, should it refuse who connects.
    */
-  constructor(owner, where, hello, helloMs) {
+  constructor(owner, where, hello, helloMs, greetAfterMs = 0) {
     this.#owner = owner;
     this.#hello = hello;
     /** @type {OpenIds<Endpoint>} */
@@ -70,7 +71,7 @@ export class Connection {
     this.closed = new Promise((resolve) => {
       this.#closed = resolve;
     });
-    this.#socket = this.#connect(where);
+    this.#socket = this.#connect(where, greetAfterMs);
     this.#outbox = new Outbox(this.#socket);
     this.#decoder = new Decoder(
       (op, id, header, bytes, start, end) => this.#frame(op, id, header, bytes, start, end),
@@ -91,8 +92,8 @@ export class Connection {
 
   // Opening and closing
 
-  /** @param {{ path: string } | { host: string, port: number }} where */
-  #connect(where) {
+  /** @type {(where: { path: string } | { host: string, port: number }, ms: number) => net.Socket} */
+  #connect(where, greetAfterMs) {
     // One buffer for all that is read: what is kept of it is copied, and nothing else allocated.
     const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
     const socket = net.connect({
@@ -103,7 +104,9 @@ export class Connection {
     socket.on('connect', () => {
       // A sidecar that refuses whoever connects says so and closes. A write that fails then would
       // take what it said along, so the loop looks for that first.
-      setImmediate(() => setImmediate(() => this.#greet()));
+      const greet = () => this.#greet();
+      if (greetAfterMs > 0) setTimeout(greet, greetAfterMs);
+      else setImmediate(() => setImmediate(greet));
     });
     socket.on('drain', () => {
       this.#outbox.drained();

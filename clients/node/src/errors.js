@@ -359,3 +359,13 @@ function bounded(details) {
 export function isNatural(value) {
   return Number.isSafeInteger(value) && /** @type {number} */ (value) >= 0 && !Object.is(value, -0);
 }
+
+/**
+ * Whether the other side had closed before it read what was written.
+ *
+ * @param {unknown} cause
+ */
+export function isBrokenPipe(cause) {
+  const { code } = /** @type {{ code?: string }} */ (cause ?? {});
+  return code === 'EPIPE' || code === 'ECONNRESET';
+}

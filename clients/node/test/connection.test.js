@@ -129,6 +129,28 @@ for (const [code, reason, Class] of refusals) {
   });
 }
 
+test('who is refused before the first word hears why, whatever crosses', async () => {
+  const refusal = '{"op":"error","code":"permission_denied","reason":"peer_refused"}';
+  const frame = Buffer.alloc(8 + refusal.length);
+  frame.writeUInt32BE(refusal.length);
+  frame.write(refusal, 8);
+  const folder = mkdtempSync('/tmp/cn-');
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.write(frame, () => socket.destroy());
+  });
+  await new Promise((resolve) => server.listen(join(folder, 's'), () => resolve(undefined)));
+  try {
+    for (let round = 0; round < 50; round++) {
+      const connecting = connect(`unix:${join(folder, 's')}`);
+      await failure(connecting, PermissionDeniedError, 'peer_refused');
+    }
+  } finally {
+    server.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('waitMs keeps trying', async () => {
   const sidecar = new FakeSidecar();
   const connecting = connect(sidecar.url, { waitMs: 60_000 });

@@ -8,13 +8,14 @@ export class Connection {
      * @param {{ path: string } | { host: string, port: number }} where
      * @param {string} hello
      * @param {number} helloMs How long the sidecar may take until it welcomes.
+     * @param {number} [greetAfterMs] How long it may speak first, should it refuse who connects.
      */
     constructor(owner: Owner, where: {
         path: string;
     } | {
         host: string;
         port: number;
-    }, hello: string, helloMs: number);
+    }, hello: string, helloMs: number, greetAfterMs?: number | undefined);
     /** @type {OpenIds<Endpoint>} */
     open: OpenIds<Endpoint>;
     /** @type {Set<{ wake(): void }>} Who waits for the socket to take more. */

@@ -39,6 +39,12 @@ export function interruptedBy(thrown: unknown): Interrupted | undefined;
  * @returns {value is number}
  */
 export function isNatural(value: unknown): value is number;
+/**
+ * Whether the other side had closed before it read what was written.
+ *
+ * @param {unknown} cause
+ */
+export function isBrokenPipe(cause: unknown): boolean;
 export namespace ErrorCode {
     const invalidArgument: "invalid_argument";
     const notFound: "not_found";
