@@ -27,7 +27,10 @@ extension Router {
     }
     switch entry.kind {
     case .hosted where !calls.at(entry.index).pointee.isAwaited:
-      guard !header[.more] else { break }
+      guard !header[.more] else {
+        calls.at(entry.index).pointee.isInMessage = false
+        break
+      }
       let isAbandoned = calls.at(entry.index).pointee.state == .abandoned
       hostEnded(entry.index, isAbandoned ? .released : .failed)
     case .hosted: passError(entry.index, header, isLast: !header[.more])

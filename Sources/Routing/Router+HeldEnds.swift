@@ -122,7 +122,6 @@ extension Router {
     let record = calls.at(call)
     drop(call, .input)
     let state = connections.at(record.pointee.host)
-    if !state.pointee.givenSignals.isEmpty { signalsMetEnd(of: call, at: record.pointee.host) }
     var rest = Call(
       state: .running, caller: -1, callerID: 0, agent: record.pointee.agent,
       origin: record.pointee.origin, originSerial: record.pointee.originSerial,
@@ -137,6 +136,10 @@ extension Router {
     let index = calls.insert(rest)
     state.pointee.ids.remove(rest.hostID)
     state.pointee.ids.insert(rest.hostID, .hosted, index)
+    // The host has not ended it: its signals are still the host's to answer [SIG-11].
+    for given in state.pointee.givenSignals where givenSignals.at(given).pointee.call == call {
+      givenSignals.at(given).pointee.call = index
+    }
     record.pointee.host = -1
     record.pointee.replica = -1
     record.pointee.session = -1

@@ -14,6 +14,7 @@ extension Router {
       // A send's, or a call's that has ended for its caller: dropped, and granted again [CRD-11].
       if isLast { return hostEnded(call, .answered) }
       record.pointee.replies.allowance -= cost
+      if !header[.unordered] { record.pointee.isInMessage = header[.part] }
       grant(call, .reply)
       return
     }

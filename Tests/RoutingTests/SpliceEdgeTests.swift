@@ -218,6 +218,28 @@ import Wire
     #expect(stage.isAtRest())
   }
 
+  @Test func aSignalIsAnsweredByTheHostOfWhatEndedInItsPlace() {
+    let stage = SpliceStage()
+    let inner = stage.open("a", with: #""timeout_ms":100"#)
+    _ = stage.a.hear()
+    let answered = stage.outer.newID()
+    stage.outer.say(#"{"op":"signal","id":\#(answered),"call":\#(inner),"name":"interrupt"}"#)
+    let met = stage.outer.newID()
+    stage.outer.say(#"{"op":"signal","id":\#(met),"call":\#(inner),"name":"interrupt"}"#)
+    #expect(stage.a.hear().count == 2)
+    stage.network.pass(100)
+    #expect(stage.a.hear() == ["cancel 2 deadline", "credit 2 983040"])
+    #expect(stage.outer.hear() == [], "the host has neither answered nor ended the call")
+    stage.a.say(#"{"op":"ok","id":4}"#)
+    #expect(stage.outer.hear() == ["ok \(answered)"])
+    stage.a.end(2)
+    #expect(stage.outer.hear() == ["ok \(met)"])
+    stage.a.say(#"{"op":"ok","id":6}"#)
+    stage.outer.splice(2, inner, atEnd)
+    #expect(stage.reader.hear() == ["error 1 deadline"])
+    #expect(stage.isAtRest())
+  }
+
   // MARK: Below sends
 
   @Test func whatWasHandedOverAndComesBelowASendIsNobodysEnd() {
@@ -254,6 +276,26 @@ import Wire
     stage.outer.end(2)
     #expect(stage.reader.hear() == ["data 1 end"])
     #expect(stage.isAtRest())
+  }
+
+  @Test(arguments: ["data", "error"])
+  func belowASendAMessageThatHasBegunIsFollowedToItsEnd(op: String) {
+    let stage = SpliceStage()
+    stage.reader.send("outer", text: "go")
+    _ = stage.outer.hear()
+    let inner = stage.outer.call("a", with: #""parent":4,"window":0"#)
+    stage.a.reply(2, "begun", asPart)
+    stage.outer.splice(4, inner)
+    if op == "data" {
+      stage.a.reply(2, "done")
+    } else {
+      stage.a.say(#"{"op":"error","id":2,"code":"internal","reason":"broken","more":true}"#)
+    }
+    stage.a.splice(2, stage.open("b", from: stage.a))
+    #expect(!stage.a.hear().contains("error 2 bad_splice"))
+    stage.a.reply(2, "begun", asPart)
+    stage.a.splice(2, stage.open("b", from: stage.a))
+    #expect(stage.a.hear().contains("error 2 bad_splice"), "inside a message, as anywhere")
   }
 
   // MARK: What makes no sense

@@ -52,6 +52,7 @@ extension Ledger {
     guard let run = call.run, call.host != nil, call.hostHasEnded || call.cancelled > 0,
       now >= run.lastKnown + UInt64(limits.runKeptMs)
     else { return false }
+    setApart(call)
     call.host = nil
     call.hostHasEnded = false
     call.isCancelled = false
@@ -59,10 +60,37 @@ extension Ledger {
     call.isRead = false
     call.endIsSent = false
     call.isWoven = false
+    call.isCutOff = false
+    call.partIsOpen = false
+    call.openSource = nil
+    for inner in call.inners { endDown(inner) }
+    (call.woven, call.unorderedInners, call.delegated) = ([], [], [])
+    (call.replies, call.lane) = ([], [])
     run.seen = [:]
     run.said = []
     run.lastKnown = now
+    if !calls.contains(where: { $0 === call }) { calls.append(call) }
     arrive(call)
     return true
+  }
+
+  /// What a host that was told to stop still says of a run that was made anew is about the old one.
+  private func setApart(_ call: SimulatedCall) {
+    guard let host = call.host, !call.hostHasEnded, !host.isLost else { return }
+    let old = SimulatedCall(
+      call.number, to: call.to, isSend: false, caller: call.caller, callerID: nil)
+    (old.host, old.hostID) = (host, call.hostID)
+    (old.isCancelled, old.cancelled) = (true, call.cancelled)
+    (old.isRead, old.endIsSent) = (call.isRead, call.endIsSent)
+    old.replyAllowance = call.replyAllowance
+    old.replyAllowanceRead = call.replyAllowanceRead
+    (old.isUnread, old.hasEnded) = (true, true)
+    host.hosted[old.hostID] = old
+    host.everHosted[old.hostID] = old
+    for signal in host.givenSignals.values {
+      for place in signal.recipients.indices where signal.recipients[place].call === call {
+        signal.recipients[place].call = old
+      }
+    }
   }
 }

@@ -12,7 +12,10 @@ extension Ledger {
   func spliced(
     _ inner: SimulatedCall, into outer: SimulatedCall, isEnd: Bool, isUnordered: Bool
   ) {
-    guard !outer.hostHasEnded else { return }
+    guard !outer.hostHasEnded else {
+      inner.spliceIsSent = false
+      return
+    }
     let isGone = outer.cancelled > 0 || (outer.hasEnded && !outer.isUnheard)
     defer { if isEnd { hostEnded(outer) } }
     guard !isGone else { return }
@@ -71,7 +74,6 @@ extension Ledger {
   func cutOff(_ call: SimulatedCall, _ reason: String) {
     guard !call.isCutOff, endsInPlace(call), !(call.replies.last?.isLast ?? false) else { return }
     call.isCutOff = true
-    signalsMetEnd(of: call)
     let root = call.root
     let inners = call.inners
     var isBegun = false

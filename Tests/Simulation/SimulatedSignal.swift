@@ -21,7 +21,7 @@ final class SimulatedSignal {
   /// Someone who is to get it, or has it and has not answered.
   struct Recipient {
     let peer: SimulatedPeer
-    let call: SimulatedCall?
+    var call: SimulatedCall?
     var id: UInt64?
   }
 

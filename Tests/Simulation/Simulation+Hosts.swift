@@ -77,8 +77,10 @@ extension Simulation {
     } else {
       text = #"{"op":"data",\#(text)"# + fields(said)
     }
+    let id = call.hostID
     try say(host, text + "}", message(said.text, said.length)) { [ledger] in
-      ledger.hostSays(said, call)
+      // A run's call may be another by now.
+      if let call = host.everHosted[id] { ledger.hostSays(said, call) }
     }
   }
 
@@ -129,9 +131,9 @@ extension Simulation {
         call.causes.insert(.unreadable)
       }
     case 7:
-      guard let hosted, let call = peer.hosted[hosted] else { return }
+      guard let hosted else { return }
       try say(peer, #"{"op":"data","id":\#(hosted),"part":true,"end":true}"#) { [ledger] in
-        guard !call.hostHasEnded else { return }
+        guard let call = peer.everHosted[hosted], !call.hostHasEnded else { return }
         call.causes.insert(.spoiltByHost)
         ledger.signalsMetEnd(of: call)
         ledger.cutOff(call, "internal")

@@ -59,7 +59,13 @@ extension Simulation {
     if isEnd { fields += #","end":true"# }
     if isUnordered { fields += #","unordered":true"# }
     if isEnd { outer.endIsSent = true }
+    let id = outer.hostID
     try say(host, #"{"op":"splice",\#(fields)}"#) { [ledger] in
+      // It has ended, or a run's call is another by now: then it splices nothing.
+      guard let outer = host.everHosted[id] else {
+        inner.spliceIsSent = false
+        return
+      }
       ledger.spliced(inner, into: outer, isEnd: isEnd, isUnordered: isUnordered)
     }
   }
