@@ -92,7 +92,7 @@ export class Connection {
 
   // Opening and closing
 
-  /** @type {(where: { path: string } | { host: string, port: number }, ms: number) => net.Socket} */
+  /** @type {(where: net.NetConnectOpts, greetAfterMs: number) => net.Socket} */
   #connect(where, greetAfterMs) {
     // One buffer for all that is read: what is kept of it is copied, and nothing else allocated.
     const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
