@@ -17,12 +17,14 @@ extension Ledger {
       signal.hasResumed = paused.remove(session) != nil
     case (_, .call(let target)):
       let call = target.worker
-      if isRunning(call) { signal.recipients = [.init(peer: call.host!, call: call)] }
+      // What was spliced has ended for who opened it.
+      if target.caller.made[target.callerID!] === target, isRunning(call) {
+        signal.recipients = [.init(peer: call.host!, call: call)]
+      }
     case ("interrupt", .session(let session)):
       let maySteer = self.maySteer(session.prefix { $0 != ":" }, signal.sender)
       for call in calls where call.session == session && isRunning(call) {
-        let isOwn = !call.origin.isLost && call.origin.principal == signal.sender.principal
-        guard maySteer || isOwn else { continue }
+        guard maySteer || isOwn(call, of: signal.sender) else { continue }
         signal.recipients.append(.init(peer: call.host!, call: call))
       }
     case (_, .session(let session)):
@@ -41,6 +43,12 @@ extension Ledger {
   /// Its host has it, and nobody has cancelled it.
   private func isRunning(_ call: SimulatedCall) -> Bool {
     call.isAtHost && call.cancelled == 0 && !(call.hasEnded && !call.isUnheard)
+  }
+
+  /// Of who is gone nobody knows any more what it has opened, but of a run.
+  private func isOwn(_ call: SimulatedCall, of peer: SimulatedPeer) -> Bool {
+    if let run = call.run { return run.principal == "\(peer.principal)" }
+    return !call.origin.isLost && call.origin.principal == peer.principal
   }
 
   func maySteer(_ agent: Substring, _ peer: SimulatedPeer) -> Bool {
