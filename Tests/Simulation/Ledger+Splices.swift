@@ -198,7 +198,7 @@ extension Ledger {
     guard !root.hasEnded, root.openSource == nil else { return }
     for source in candidates(root) where source !== root {
       guard let item = source.replies.first, item.isEnd, item.cost == 0, !item.isError,
-        !mustWait(source), ended(by: source) !== root
+        source.lane.isEmpty, !mustWait(source), ended(by: source) !== root
       else { continue }
       source.replies.removeFirst()
       return finishSource(source, root)
