@@ -198,7 +198,7 @@ extension Ledger {
     guard !root.hasEnded, root.openSource == nil else { return }
     for source in candidates(root) where source !== root {
       guard let item = source.replies.first, item.isEnd, item.cost == 0, !item.isError,
-        source.lane.isEmpty, !mustWait(source), ended(by: source) !== root
+        !hasUnordered(source), !mustWait(source), ended(by: source) !== root
       else { continue }
       source.replies.removeFirst()
       return finishSource(source, root)
@@ -254,6 +254,16 @@ extension Ledger {
       guard call.isHandedOver, let outer = call.outer else { return false }
       call = outer
     }
+  }
+
+  /// Whether unordered messages wait, of a call or of one that ends with it: they come before that.
+  private func hasUnordered(_ source: SimulatedCall) -> Bool {
+    var call = source
+    while call.lane.isEmpty {
+      guard call.isHandedOver, let outer = call.outer else { return false }
+      call = outer
+    }
+    return true
   }
 
   /// The outermost call that ends with this one.
